@@ -1,0 +1,110 @@
+/**
+ * The outside world as the rest of the program sees it. Every part gets these as values, so that a whole
+ * conversation runs in one process on a simulated network and a hand-driven clock (test/flows).
+ * This file holds types only: level 1 may `import type` from here.
+ */
+
+/** An IP address in text form (never a host name) and a port. */
+export type Endpoint = { readonly address: string; readonly port: number };
+
+export type Timer = { cancel(): void };
+
+/** Time in milliseconds since the epoch. `after` never fires before `delayMs` and never after cancel(). */
+export type Clock = {
+  now(): number;
+  after(delayMs: number, fire: () => void): Timer;
+};
+
+/**
+ * One UDP socket bound to one explicit address. `send` never throws and never waits; false = not sent
+ * (no route, buffer full, closed). ICMP errors of one peer touch no other peer.
+ */
+export type Datagrams = {
+  readonly local: Endpoint;
+  send(bytes: Uint8Array, address: string, port: number): boolean;
+  close(): void;
+};
+
+/** `bytes` is the receiver's own copy and may be changed and kept. Must not throw. */
+export type DatagramReceiver = (bytes: Uint8Array, address: string, port: number) => void;
+
+export type DatagramOptions = {
+  readonly local: Endpoint;
+  readonly receive: DatagramReceiver;
+  /** IP_TOS byte, e.g. 0xb8 = EF (RFC 3246), 0x60 = CS3. */
+  readonly trafficClass?: number;
+  readonly receiveBufferBytes?: number;
+};
+
+/** Rejects with ListenError when the address is not there or the port is taken. Port 0 = any free one. */
+export type OpenDatagrams = (options: DatagramOptions) => Promise<Datagrams>;
+
+/** A TCP or TLS connection, either direction. After `close` was reported nothing more is reported. */
+export type Connection = {
+  readonly transport: "tcp" | "tls";
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** Bytes accepted by write() and not yet taken by the kernel. */
+  readonly pendingBytes: number;
+  write(bytes: Uint8Array): void;
+  /** Sends what was written, then ends. */
+  end(): void;
+  /** Ends at once. */
+  destroy(): void;
+};
+
+export type ConnectionEvents = {
+  data(bytes: Uint8Array): void;
+  closed(reason: string): void;
+};
+
+/** PEM texts: the chain (leaf first) and its key. */
+export type Identity = { readonly certificatePem: string; readonly keyPem: string };
+
+export type StreamListener = {
+  readonly local: Endpoint;
+  /** New handshakes use the new certificate; open connections stay. */
+  setIdentity(identity: Identity): void;
+  /** Stops accepting; open connections stay. */
+  close(): void;
+};
+
+export type ListenStreamOptions = {
+  readonly local: Endpoint;
+  /** Present = TLS. `accept` is called after the handshake. */
+  readonly identity?: Identity;
+  readonly handshakeTimeoutMs: number;
+  readonly accept: (connection: Connection) => ConnectionEvents;
+  /** A connection that never came to accept(): handshake failed or timed out. */
+  readonly refused?: (remote: Endpoint | null, reason: string) => void;
+};
+
+export type ListenStream = (options: ListenStreamOptions) => Promise<StreamListener>;
+
+export type ConnectStreamOptions = {
+  readonly local: { readonly address: string };
+  readonly remote: Endpoint;
+  /** Present = TLS. `serverName` is checked against the certificate when `verify` is true. */
+  readonly tls?: { readonly serverName: string; readonly verify: boolean; readonly caPem: string | null };
+  readonly timeoutMs: number;
+  readonly events: ConnectionEvents;
+};
+
+/** Rejects with an Error whose message is one clear line. */
+export type ConnectStream = (options: ConnectStreamOptions) => Promise<Connection>;
+
+/** One structured log line. Never a key or a password. */
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+export type Log = {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+  /** A log whose lines all carry these fields too. */
+  with(fields: LogFields): Log;
+};
+
+/** The address or port of a listener cannot be had; `message` is one clear line for the operator. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
