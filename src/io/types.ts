@@ -108,3 +108,17 @@ export type Log = {
 export class ListenError extends Error {
   override readonly name = "ListenError";
 }
+
+/** Everything outside that a running proxy or the demonstration needs. main.ts passes the real one. */
+export type World = {
+  readonly clock: Clock;
+  readonly openDatagrams: OpenDatagrams;
+  readonly listenStream: ListenStream;
+  readonly connectStream: ConnectStream;
+  /** Addresses of a host name (or the literal itself), preferred first; rejects when there are none. */
+  resolve(host: string): Promise<readonly string[]>;
+  /** The local address the main routing table gives towards `remote`; null = no route. */
+  sourceAddressFor(remote: string): Promise<string | null>;
+  /** Cryptographically strong bytes. */
+  random(lengthBytes: number): Uint8Array;
+};
