@@ -85,7 +85,11 @@ export type ConnectStreamOptions = {
   readonly local: { readonly address: string };
   readonly remote: Endpoint;
   /** Present = TLS. `serverName` is checked against the certificate when `verify` is true. */
-  readonly tls?: { readonly serverName: string; readonly verify: boolean; readonly caPem: string | null };
+  readonly tls?: {
+    readonly serverName: string;
+    readonly verify: boolean;
+    readonly caPem: string | null;
+  };
   readonly timeoutMs: number;
   readonly events: ConnectionEvents;
 };

@@ -1,0 +1,165 @@
+/**
+ * TCP and TLS, accepted and connected, behind the Connection type. node:tls rather than Bun.listen:
+ * it swaps certificates without closing connections and chooses by SNI.
+ */
+import net from "node:net";
+import tls from "node:tls";
+import { setKeepAlive } from "./socket-options.ts";
+import type {
+  Connection,
+  ConnectionEvents,
+  ConnectStreamOptions,
+  Endpoint,
+  Identity,
+  ListenStreamOptions,
+  StreamListener,
+} from "./types.ts";
+import { listenError } from "./udp.ts";
+
+/** node:net's handle carries the descriptor; Bun's types leave it out. */
+type WithHandle = { readonly _handle?: { readonly fd?: number } | null };
+
+function keepAlive(socket: net.Socket): void {
+  const fd = (socket as WithHandle)._handle?.fd;
+  if (fd !== undefined) setKeepAlive(fd);
+  socket.setNoDelay(true);
+}
+
+function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
+  const text = address ?? "0.0.0.0";
+  return { address: text.startsWith("::ffff:") ? text.slice(7) : text, port: port ?? 0 };
+}
+
+function wrap(socket: net.Socket, transport: "tcp" | "tls"): Connection {
+  return {
+    transport,
+    local: endpointOf(socket.localAddress, socket.localPort),
+    remote: endpointOf(socket.remoteAddress, socket.remotePort),
+    get pendingBytes() {
+      return socket.writableLength;
+    },
+    write(bytes) {
+      if (!socket.destroyed && socket.writable) socket.write(bytes);
+    },
+    end: () => socket.end(),
+    destroy: () => socket.destroy(),
+  };
+}
+
+/** Reports `closed` exactly once, whatever order node reports end, error and close in. */
+function attach(socket: net.Socket, events: ConnectionEvents): void {
+  let reason = "closed by the peer";
+  socket.on("data", (bytes: Buffer) => events.data(bytes));
+  socket.on("error", (error: Error) => {
+    reason = error.message;
+  });
+  socket.on("close", () => events.closed(reason));
+}
+
+function secureOptions(identity: Identity): { key: string; cert: string; minVersion: "TLSv1.2" } {
+  return { key: identity.keyPem, cert: identity.certificatePem, minVersion: "TLSv1.2" };
+}
+
+function createServer(options: ListenStreamOptions): net.Server {
+  const refused = options.refused ?? (() => {});
+  if (options.identity === undefined) {
+    return net.createServer((socket) => {
+      socket.on("error", () => {});
+      keepAlive(socket);
+      attach(socket, options.accept(wrap(socket, "tcp")));
+    });
+  }
+  const server = tls.createServer(
+    { ...secureOptions(options.identity), handshakeTimeout: options.handshakeTimeoutMs },
+    (socket) => {
+      keepAlive(socket);
+      attach(socket, options.accept(wrap(socket, "tls")));
+    },
+  );
+  // A handshake that fails or times out leaves the socket open unless we close it.
+  server.on("tlsClientError", (error: Error, socket: tls.TLSSocket) => {
+    const remote =
+      socket.remoteAddress === undefined
+        ? null
+        : endpointOf(socket.remoteAddress, socket.remotePort);
+    socket.destroy();
+    refused(remote, error.message);
+  });
+  return server;
+}
+
+/** @see ListenStream in types.ts */
+export async function listenStream(options: ListenStreamOptions): Promise<StreamListener> {
+  const { local } = options;
+  const protocol = options.identity === undefined ? "TCP" : "TLS";
+  let server: net.Server;
+  try {
+    server = createServer(options);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: local.address, port: local.port, backlog: 1024 }, () => {
+        server.off("error", reject);
+        server.on("error", () => {}); // an accept() that failed (EMFILE): the listener lives on
+        resolve();
+      });
+    });
+  } catch (error) {
+    throw listenError(error, protocol, local);
+  }
+  const bound = server.address();
+  const port = bound !== null && typeof bound === "object" ? bound.port : local.port;
+  return {
+    local: { address: local.address, port },
+    setIdentity(identity) {
+      if (server instanceof tls.Server) server.setSecureContext(secureOptions(identity));
+    },
+    close: () => void server.close(),
+  };
+}
+
+function startConnecting(options: ConnectStreamOptions): net.Socket {
+  const to = {
+    host: options.remote.address,
+    port: options.remote.port,
+    localAddress: options.local.address,
+  };
+  if (options.tls === undefined) return net.connect(to);
+  const { serverName, verify, caPem } = options.tls;
+  return tls.connect({
+    ...to,
+    ...(net.isIP(serverName) === 0 ? { servername: serverName } : {}),
+    rejectUnauthorized: verify,
+    minVersion: "TLSv1.2",
+    ...(caPem === null ? {} : { ca: caPem }),
+  });
+}
+
+/** @see ConnectStream in types.ts */
+export function connectStream(options: ConnectStreamOptions): Promise<Connection> {
+  const transport = options.tls === undefined ? "tcp" : "tls";
+  return new Promise((resolve, reject) => {
+    let settled = false;
+    const socket = startConnecting(options);
+    const fail = (reason: string): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(deadline);
+      socket.destroy();
+      reject(new Error(reason));
+    };
+    const deadline = setTimeout(
+      () => fail(`no connection within ${options.timeoutMs} ms`),
+      options.timeoutMs,
+    );
+    socket.on("error", (error: Error) => fail(error.message));
+    socket.once(transport === "tls" ? "secureConnect" : "connect", () => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(deadline);
+      keepAlive(socket);
+      attach(socket, options.events);
+      resolve(wrap(socket, transport));
+    });
+    socket.once("close", () => fail("closed by the peer"));
+  });
+}

@@ -1,0 +1,17 @@
+/** The real outside world; the only one outside the tests. */
+import { randomBytes } from "node:crypto";
+import { systemClock } from "./clock.ts";
+import { resolve, sourceAddressFor } from "./network.ts";
+import { connectStream, listenStream } from "./streams.ts";
+import type { World } from "./types.ts";
+import { openDatagrams } from "./udp.ts";
+
+export const realWorld: World = {
+  clock: systemClock,
+  openDatagrams,
+  listenStream,
+  connectStream,
+  resolve,
+  sourceAddressFor,
+  random: (lengthBytes) => randomBytes(lengthBytes),
+};
