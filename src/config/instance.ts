@@ -1,0 +1,102 @@
+/**
+ * One entry of `instances` in the configuration document: a telephone system inside, how it is named by
+ * clients and how each protocol is spoken to it.
+ */
+import { z } from "zod";
+import { certificatesPem, cidr, host, hostName, httpUrl, INSTANCE_NAME, port } from "./fields.ts";
+
+const verifyTls = () =>
+  z
+    .boolean()
+    .default(true)
+    .describe("Whether the instance's certificate must be valid. Default true.");
+
+const caPem = () =>
+  certificatesPem()
+    .nullable()
+    .default(null)
+    .describe(
+      "Own certification authorities (PEM) for the instance. Default null = the public ones.",
+    );
+
+const sipSchema = z.strictObject({
+  port: port().default(5060).describe("SIP port of the instance. Default 5060."),
+  transport: z
+    .enum(["udp", "tcp", "tls"])
+    .default("udp")
+    .describe("SIP transport inside. Default udp."),
+  routing: z
+    .enum(["auto", "path", "contact"])
+    .default("auto")
+    .describe(
+      "How the instance finds phones again: path (RFC 3327), contact (rewritten) or auto. Default auto.",
+    ),
+  verifyTls: verifyTls(),
+  caPem: caPem(),
+});
+
+const webSchema = z.strictObject({
+  url: httpUrl().optional().describe("Web pages of the instance. Default http://ADDRESS."),
+  stripPrefix: z
+    .boolean()
+    .default(true)
+    .describe("Whether /NAME is taken off the path before it is passed on. Default true."),
+  verifyTls: verifyTls(),
+  caPem: caPem(),
+});
+
+const provisioningSchema = z.strictObject({
+  url: httpUrl()
+    .optional()
+    .describe(
+      "Where phones' configuration is asked for, as URL/p/NAME/MAC. Default http://ADDRESS.",
+    ),
+});
+
+const xmppSchema = z.strictObject({
+  port: port().default(5222).describe("XMPP port of the instance. Default 5222."),
+  tls: z
+    .enum(["off", "starttls", "direct"])
+    .default("off")
+    .describe("Encryption of XMPP towards the instance. Default off."),
+  http: z
+    .boolean()
+    .default(false)
+    .describe("Whether BOSH and WebSocket are passed through the web port. Default false."),
+});
+
+/** One instance of the document. */
+export const instanceSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(INSTANCE_NAME, { error: "must be 1 to 63 letters, digits or hyphens" })
+    .describe(
+      "Name, SIP and XMPP domain and URL segment; compared without case, unique. Required.",
+    ),
+  aliases: z
+    .array(hostName())
+    .default([])
+    .describe("Further SIP and XMPP domains that mean this instance. Default none."),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("Whether it can be reached; disabled answers as unknown. Default true."),
+  address: host().describe("IP address or host name inside. Required."),
+  mediaNetworks: z
+    .array(cidr())
+    .default([])
+    .describe("Networks (CIDR) where else its media comes from and goes to. Default none."),
+  sip: sipSchema.prefault({}).describe("How SIP is spoken to the instance."),
+  media: z
+    .enum(["rtp", "srtp", "srtp-passthrough"])
+    .default("rtp")
+    .describe(
+      "Media inside: rtp, srtp (own keys on each side) or srtp-passthrough (keys end to end). Default rtp.",
+    ),
+  web: webSchema.prefault({}).describe("The instance's web pages and REST."),
+  provisioning: provisioningSchema.prefault({}).describe("Configuration files of phones."),
+  xmpp: xmppSchema.prefault({}).describe("How XMPP is spoken to the instance."),
+});
+
+/** As it stands in the document; config.ts fills the URLs that were left out. */
+export type InstanceDocument = z.infer<typeof instanceSchema>;
