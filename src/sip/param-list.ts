@@ -12,20 +12,27 @@ export type Param = { readonly name: string; readonly value: string | null };
 /** Parses text from `at`, which must be a ";" or the end. Throws SipSyntaxError. */
 export function parseHeaderParams(text: string, at: number): Param[] {
   const params: Param[] = [];
+  const mayQuote = text.includes('"', at);
   at = skipLws(text, at);
   while (at < text.length) {
     if (text.charCodeAt(at) !== 0x3b)
       throw new SipSyntaxError("unexpected text before a parameter");
     const start = skipLws(text, at + 1);
     if (start === text.length) break;
-    at = paramEnd(text, start);
+    at = mayQuote ? quotedParamEnd(text, start) : plainParamEnd(text, start);
     params.push(parseParam(text, start, at));
   }
   return params;
 }
 
-/** Index of the ";" that ends the parameter, outside quotes, or the text's length. */
-function paramEnd(text: string, from: number): number {
+/** Index of the ";" that ends the parameter, or the text's length. */
+function plainParamEnd(text: string, from: number): number {
+  const end = text.indexOf(";", from);
+  return end < 0 ? text.length : end;
+}
+
+/** The same where a ";" may stand in quotes. */
+function quotedParamEnd(text: string, from: number): number {
   for (let at = from; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === 0x3b) return at;
@@ -39,11 +46,11 @@ function paramEnd(text: string, from: number): number {
 }
 
 function parseParam(text: string, start: number, end: number): Param {
-  const equals = text.indexOf("=", start);
-  const isFlag = equals < 0 || equals >= end;
-  const name = trimLws(text, start, isFlag ? end : equals);
+  const param = trimLws(text, start, end);
+  const equals = param.indexOf("=");
+  const name = equals < 0 ? param : trimLws(param, 0, equals);
   if (!isToken(name)) throw new SipSyntaxError("bad parameter name");
-  return { name, value: isFlag ? null : checkValue(trimLws(text, equals + 1, end)) };
+  return { name, value: equals < 0 ? null : checkValue(trimLws(param, equals + 1)) };
 }
 
 /** One quoted string, or text without white space, quotes, commas and angle brackets. */

@@ -25,17 +25,11 @@ export type Via = {
   readonly params: readonly Param[];
 };
 
+const PROTOCOL = "SIP/2.0/";
+
 /** Takes one value (of a list: already cut). Throws SipSyntaxError. */
 export function parseVia(value: string): Via {
-  const firstSlash = value.indexOf("/");
-  const secondSlash = value.indexOf("/", firstSlash + 1);
-  if (firstSlash < 0 || secondSlash < 0) throw new SipSyntaxError("bad Via protocol");
-  const protocol = trimLws(value, 0, firstSlash);
-  const version = trimLws(value, firstSlash + 1, secondSlash);
-  if (protocol.toUpperCase() !== "SIP" || version !== "2.0") {
-    throw new SipSyntaxError("bad Via protocol");
-  }
-  const transportStart = skipLws(value, secondSlash + 1);
+  const transportStart = skipLws(value, protocolEnd(value));
   const transportEnd = endOfWord(value, transportStart);
   const transport = value.slice(transportStart, transportEnd);
   if (!isToken(transport)) throw new SipSyntaxError("bad Via transport");
@@ -43,6 +37,19 @@ export function parseVia(value: string): Via {
   const end = semicolon < 0 ? value.length : semicolon;
   const sentBy = parseSentBy(trimLws(value, transportEnd, end));
   return { transport, ...sentBy, params: parseHeaderParams(value, end) };
+}
+
+/** Index behind the second slash. */
+function protocolEnd(value: string): number {
+  if (value.startsWith(PROTOCOL)) return PROTOCOL.length;
+  const first = value.indexOf("/");
+  const second = value.indexOf("/", first + 1);
+  const protocol = trimLws(value, 0, Math.max(first, 0)).toUpperCase();
+  const version = trimLws(value, first + 1, Math.max(second, first + 1));
+  if (second < 0 || protocol !== "SIP" || version !== "2.0") {
+    throw new SipSyntaxError("bad Via protocol");
+  }
+  return second + 1;
 }
 
 function endOfWord(text: string, at: number): number {
