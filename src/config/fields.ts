@@ -3,6 +3,7 @@
  * Each says in its own message what it wants, in the words the operator reads ("must be ...").
  */
 import { z } from "zod";
+import { canonicalAddress } from "./address-class.ts";
 
 /** 1 to 63 characters; the name of an instance, and as such a SIP and XMPP domain and a URL segment. */
 export const INSTANCE_NAME = /^[A-Za-z0-9-]{1,63}$/;
@@ -18,10 +19,17 @@ export const port = () => z.int().min(1).max(65_535);
 export const listenPort = () => z.int().min(0).max(65_535);
 
 export const ipv4 = () => z.ipv4({ error: "must be an IPv4 address" });
-export const ipv6 = () => z.ipv6({ error: "must be an IPv6 address" });
+
+/** Not IPv4-mapped: such an address would be a second spelling of an IPv4 one. */
+export const ipv6 = () =>
+  z
+    .ipv6({ error: "must be an IPv6 address" })
+    .refine((address) => !canonicalAddress(address).includes("."), {
+      error: "must be an IPv6 address, not an IPv4 one written as IPv6",
+    });
 
 export const ipAddress = () =>
-  z.union([z.ipv4(), z.ipv6()], { error: "must be an IPv4 or IPv6 address" });
+  z.union([ipv4(), ipv6()], { error: "must be an IPv4 or IPv6 address" });
 
 export const cidr = () =>
   z.union([z.cidrv4(), z.cidrv6()], {
@@ -32,7 +40,7 @@ export const hostName = () => z.string().regex(HOST_NAME, { error: "must be a ho
 
 /** A host name or an IP address in text form (IPv6 without brackets). */
 export const host = () =>
-  z.union([z.ipv4(), z.ipv6(), z.string().regex(HOST_NAME)], {
+  z.union([ipv4(), ipv6(), hostName()], {
     error: "must be a host name or an IP address",
   });
 
@@ -42,6 +50,10 @@ export const httpUrl = () =>
     hostname: /^.+$/,
     error: "must be a URL that starts with http:// or https://",
   });
+
+/** A URL that paths are put behind. */
+export const baseUrl = () =>
+  httpUrl().refine((url) => !/[?#]/.test(url), { error: "must not hold a query or fragment" });
 
 /** One or more certificates in PEM; whether they can be read is checked by certificate.ts. */
 export const certificatesPem = () =>
@@ -55,9 +67,9 @@ export const keyPem = () =>
     error: "must be a private key in PEM (-----BEGIN PRIVATE KEY-----)",
   });
 
-/** The name of a Linux network interface (at most 15 characters, no slash, no blank). */
+/** The name of a Linux network interface (at most 15 characters, no slash, blank or colon). */
 export const interfaceName = () =>
-  z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.:-]{1,15}$/, {
+  z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
     error: "must be the name of a network interface, e.g. eth1",
   });
 

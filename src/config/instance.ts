@@ -3,7 +3,7 @@
  * clients and how each protocol is spoken to it.
  */
 import { z } from "zod";
-import { certificatesPem, cidr, host, hostName, httpUrl, INSTANCE_NAME, port } from "./fields.ts";
+import { baseUrl, certificatesPem, cidr, host, hostName, INSTANCE_NAME, port } from "./fields.ts";
 
 const verifyTls = () =>
   z
@@ -36,7 +36,7 @@ const sipSchema = z.strictObject({
 });
 
 const webSchema = z.strictObject({
-  url: httpUrl().optional().describe("Web pages of the instance. Default http://ADDRESS."),
+  url: baseUrl().optional().describe("Web pages of the instance. Default http://ADDRESS."),
   stripPrefix: z
     .boolean()
     .default(true)
@@ -46,7 +46,7 @@ const webSchema = z.strictObject({
 });
 
 const provisioningSchema = z.strictObject({
-  url: httpUrl()
+  url: baseUrl()
     .optional()
     .describe(
       "Where phones' configuration is asked for, as URL/p/NAME/MAC. Default http://ADDRESS.",

@@ -73,7 +73,6 @@ export function hostMessage(address: string): string | null {
 }
 
 function host6Message(address: string, prefix: number): string | null {
-  if (canonicalAddress(address).includes(".")) return "must not be an IPv4 address written as IPv6";
   if (prefix < 127 && isSubnetRouter(address, prefix)) {
     return "must not be the address of the network itself";
   }
