@@ -1,0 +1,96 @@
+/**
+ * One lab for one file of cases: the front (product or yardstick), both instances, and the phones a case
+ * asks for. Every case ends with its phones gone and, proven, no port held. Owns all of these processes.
+ */
+import { startAnchor } from "./anchor.ts";
+import { type Instance, startInstance } from "./asterisk.ts";
+import type { Front } from "./front.ts";
+import { eventually, type Place, PROXY_DMZ, PROXY_LAN } from "./peers.ts";
+import { startPequod } from "./pequod.ts";
+import { Phone, type PhoneOptions } from "./phone.ts";
+
+export type InstanceName = "mycompany" | "othercompany";
+
+/** `hz` defaults to 400 + 50 * last digit, so that every phone of a case has another voice. */
+type PhoneChoice = { readonly instance?: InstanceName; readonly answers?: "auto" | "manual" };
+
+export class Lab {
+  readonly front: Front;
+  readonly mycompany: Instance;
+  readonly othercompany: Instance;
+  readonly #phones: Phone[] = [];
+
+  constructor(front: Front, mycompany: Instance, othercompany: Instance) {
+    this.front = front;
+    this.mycompany = mycompany;
+    this.othercompany = othercompany;
+  }
+
+  /** A registered phone. On the lan it speaks UDP and RTP, everywhere else TLS and SRTP. */
+  async phone(place: Place, user: string, choice: PhoneChoice = {}): Promise<Phone> {
+    const phone = new Phone({
+      place,
+      user,
+      instance: choice.instance ?? "mycompany",
+      answers: choice.answers ?? "auto",
+      hz: 400 + 50 * Number(user.at(-1)),
+      ...service(place),
+    });
+    this.#phones.push(phone);
+    await phone.isRegistered();
+    return phone;
+  }
+
+  /** Waits until the instance's own OPTIONS were answered by that user's phone. */
+  async reachable(name: InstanceName, user: string): Promise<boolean> {
+    const contacts = () => this[name].console("pjsip show contacts");
+    return eventually(
+      15_000,
+      async () => (new RegExp(`${user}/\\S+ .* Avail`).test(await contacts()) ? true : null),
+      async () => `${name} cannot reach ${user}:\n${await contacts()}`,
+    );
+  }
+
+  /** Waits until no call holds a port any more. */
+  async portsAreFree(): Promise<void> {
+    await eventually(
+      3000,
+      async () => ((await this.front.portsInUse()) === 0 ? true : null),
+      async () => `ports are still held after the call: ${await this.front.story()}`,
+    );
+  }
+
+  /** After each case: all phones go. A call that a failed case left open ends here too. */
+  async clear(): Promise<void> {
+    await Promise.all(this.#phones.splice(0).map((phone) => phone.stop()));
+  }
+
+  async close(): Promise<void> {
+    await this.clear();
+    await this.mycompany.stop();
+    await this.othercompany.stop();
+    await this.front.stop();
+  }
+}
+
+function service(place: Place): Pick<PhoneOptions, "proxy" | "transport" | "media"> {
+  return place === "lan"
+    ? { proxy: `${PROXY_LAN}:5060`, transport: "udp", media: "rtp" }
+    : { proxy: `${PROXY_DMZ}:5061`, transport: "tls", media: "srtp" };
+}
+
+/** Starts everything but phones. */
+export async function openLab(): Promise<Lab> {
+  const anchor = process.env.PEQUOD_LAB_FRONT === "anchor";
+  const [front, mycompany, othercompany] = await Promise.all([
+    anchor ? startAnchor() : startPequod(),
+    startInstance({ name: "mycompany", place: "instance-a", address: "10.0.1.10", toneHz: 1000 }),
+    startInstance({
+      name: "othercompany",
+      place: "instance-b",
+      address: "10.0.1.11",
+      toneHz: 1200,
+    }),
+  ]);
+  return new Lab(front, mycompany, othercompany);
+}

@@ -1,0 +1,108 @@
+/**
+ * The product under test: the compiled binary with two proxies, one process each as in the appliance. `dmz`
+ * takes TLS and SRTP from the internet, `lan` UDP and RTP; both stand before both instances.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Front } from "./front.ts";
+import {
+  commandIn,
+  INSIDE,
+  LAB,
+  type Peer,
+  PROXY_DMZ,
+  PROXY_LAN,
+  startPeer,
+  TREE,
+} from "./peers.ts";
+
+const BINARY = process.env.PEQUOD_BIN ?? join(import.meta.dir, "../../dist/pequod");
+const RUN = join(LAB, "run");
+
+export type ProxyStatus = {
+  readonly sip: { readonly dialogs: number; readonly transactions: number };
+  readonly media: { readonly sessions: number; readonly portsInUse: number };
+  readonly drops: Record<string, number>;
+};
+
+function configuration(): object {
+  const network = (name: string, address: string) => ({
+    network: { mode: "manual", interface: name, address, netmask: "255.255.255.0" },
+    bindAddress: address,
+    fqdn: address,
+    certificatePem: readFileSync(join(TREE, "lab/tls/proxy.crt"), "utf8"),
+    certificateKey: readFileSync(join(TREE, "lab/tls/proxy.key"), "utf8"),
+    phoneProvisioning: "off",
+    allowXmpp: false,
+    manageInstances: "off",
+  });
+  return {
+    version: 1,
+    instances: [
+      { name: "mycompany", address: "10.0.1.10" },
+      { name: "othercompany", address: "10.0.1.11" },
+    ],
+    proxies: [
+      {
+        name: "dmz",
+        ...network("eth1", PROXY_DMZ),
+        inside: { address: INSIDE, sipPort: 15060 },
+      },
+      {
+        name: "lan",
+        ...network("eth2", PROXY_LAN),
+        voipSip: "udp",
+        voipMedia: "rtp",
+        inside: { address: INSIDE, sipPort: 15062 },
+      },
+    ],
+  };
+}
+
+/** Starts both proxies; resolves when each has printed its ready line. */
+export async function startPequod(): Promise<Front> {
+  rmSync(RUN, { recursive: true, force: true });
+  mkdirSync(RUN, { recursive: true });
+  const file = join(RUN, "pequod.json");
+  writeFileSync(file, JSON.stringify(configuration(), null, 2));
+  const names = ["dmz", "lan"];
+  const proxies = names.map((name) => startProxy(name, file));
+  await Promise.all(proxies.map((peer, i) => untilReady(peer, names[i] ?? "")));
+  return {
+    portsInUse: async () => {
+      const all = await Promise.all(names.map(proxyStatus));
+      return all.reduce((sum, status) => sum + status.media.portsInUse, 0);
+    },
+    story: async () => JSON.stringify(await Promise.all(names.map(proxyStatus))),
+    stop: async () => {
+      const codes = await Promise.all(proxies.map((peer) => peer.stop()));
+      if (codes.some((code) => code !== 0)) throw new Error(`pequod proxy ended with ${codes}`);
+    },
+  };
+}
+
+function startProxy(name: string, file: string): Peer {
+  const argv = [BINARY, "proxy", name, "--config", file];
+  argv.push("--state", join(RUN, `${name}.state`), "--status", join(RUN, `${name}.sock`));
+  return startPeer(commandIn("app", argv, true), join(RUN, `${name}.log`), "read");
+}
+
+async function untilReady(peer: Peer, name: string): Promise<void> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of peer.stdout) {
+    text += decoder.decode(chunk, { stream: true });
+    if (!text.includes("\n")) continue;
+    const line = JSON.parse(text.slice(0, text.indexOf("\n"))) as { ready?: boolean };
+    if (line.ready === true) return;
+  }
+  throw new Error(
+    `pequod proxy ${name} never became ready: ${readFileSync(join(RUN, `${name}.log`))}`,
+  );
+}
+
+/** GET /status over the proxy's unix socket. */
+async function proxyStatus(name: string): Promise<ProxyStatus> {
+  const answer = await fetch("http://pequod/status", { unix: join(RUN, `${name}.sock`) });
+  return (await answer.json()) as ProxyStatus;
+}

@@ -1,0 +1,209 @@
+/**
+ * A real phone: baresip in one place of the lab, driven over its control connection, with a tone for a
+ * voice and a WAV file for an ear. Owns its two processes and its folder in the tree.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { formatNetstring, NetstringReader } from "./netstring.ts";
+import { commandIn, eventually, type Peer, type Place, startPeer, TREE } from "./peers.ts";
+import { describeTones, endsWithTone, measureWav, type ToneWindow, toneWav } from "./tone.ts";
+
+export type PhoneOptions = {
+  readonly place: Place;
+  /** SIP domain = instance name; the proxy is reached by the outbound setting only. */
+  readonly instance: string;
+  readonly user: string;
+  /** Address and port of the proxy. */
+  readonly proxy: string;
+  readonly transport: "tls" | "udp";
+  readonly media: "srtp" | "rtp";
+  /** What this phone says. */
+  readonly hz: number;
+  /** How an incoming call is taken: at once, or not until accept(). */
+  readonly answers: "auto" | "manual";
+};
+
+type PhoneEvent = { readonly type: string; readonly param: string; readonly peer: string };
+
+let nextControlPort = 14000;
+
+export class Phone {
+  readonly hz: number;
+  readonly #name: string;
+  readonly #folder: string;
+  readonly #phone: Peer;
+  readonly #control: Peer;
+  readonly #events: PhoneEvent[] = [];
+  #seen = 0;
+
+  constructor(options: PhoneOptions) {
+    this.hz = options.hz;
+    this.#name = `${options.user}@${options.instance} in ${options.place}`;
+    const inside = `/lab/phones/${options.instance}-${options.user}-${options.place}`;
+    this.#folder = join(TREE, inside);
+    const port = nextControlPort++;
+    writeFolder(this.#folder, inside, port, options);
+    const command = ["env", `HOME=${inside}`, "baresip", "-4", "-s", "-f", inside];
+    this.#phone = startPeer(commandIn(options.place, command), join(this.#folder, "log"));
+    const control = ["socat", "-", `TCP:127.0.0.1:${port},retry=100,interval=0.1`];
+    this.#control = startPeer(commandIn(options.place, control), `${this.#folder}/control`, "read");
+    void this.#listen();
+    // The account comes by the connection that tells the events, so none is missed.
+    this.#send("uanew", accountLine(options));
+  }
+
+  async #listen(): Promise<void> {
+    const reader = new NetstringReader();
+    for await (const chunk of this.#control.stdout) {
+      for (const text of reader.push(chunk)) {
+        const message = JSON.parse(text) as Record<string, string | boolean>;
+        if (message.event !== true) continue;
+        const { type, param, peeruri } = message;
+        this.#events.push({ type: `${type}`, param: `${param ?? ""}`, peer: `${peeruri ?? ""}` });
+      }
+    }
+  }
+
+  /** The next event of that type after the last one asked for; `CALL_CLOSED` is told in the message. */
+  async expects(type: string, timeoutMs = 8000): Promise<PhoneEvent> {
+    return eventually(
+      timeoutMs,
+      () => {
+        const at = this.#events.findIndex((event, i) => i >= this.#seen && event.type === type);
+        if (at < 0) return null;
+        this.#seen = at + 1;
+        return this.#events[at] ?? null;
+      },
+      () => `${this.#name}: no ${type} within ${timeoutMs} ms; ${this.#story()}`,
+    );
+  }
+
+  /** How often an event of that type came since the start. */
+  count(type: string): number {
+    return this.#events.filter((event) => event.type === type).length;
+  }
+
+  #story(): string {
+    const events = this.#events.map((event) => `${event.type} ${event.param}`.trim());
+    return `events: ${events.join(", ") || "none"}; log: ${this.#folder}/log`;
+  }
+
+  #send(command: string, params?: string): void {
+    this.#control.write(
+      formatNetstring(JSON.stringify(params ? { command, params } : { command })),
+    );
+  }
+
+  async isRegistered(): Promise<void> {
+    await this.expects("REGISTER_OK", 10_000);
+  }
+
+  dial(number: string): void {
+    this.#send("dial", number);
+  }
+
+  /** Calls but says nothing: the offer is recvonly and no audio packet ever leaves. */
+  dialToListen(number: string): void {
+    this.#send("dialdir", `${number} audio=recvonly video=inactive`);
+  }
+
+  accept(): void {
+    this.#send("accept");
+  }
+
+  hold(): void {
+    this.#send("hold");
+  }
+
+  resume(): void {
+    this.#send("resume");
+  }
+
+  async hangsUp(): Promise<void> {
+    this.#send("hangup");
+    await this.expects("CALL_CLOSED");
+  }
+
+  /** What was recorded of the present audio stream (a new stream begins a new recording). */
+  heard(): ToneWindow[] {
+    try {
+      return measureWav(readFileSync(join(this.#folder, "rx.wav")));
+    } catch {
+      return [];
+    }
+  }
+
+  /** Waits until the last `seconds` of the recording are that tone (null: silence), without a gap. */
+  async hears(
+    hz: number | null,
+    seconds: number,
+    timeoutMs = seconds * 1000 + 8000,
+  ): Promise<void> {
+    await eventually(
+      timeoutMs,
+      () => (endsWithTone(this.heard(), hz, seconds) ? true : null),
+      () =>
+        `${this.#name}: should hear ${hz ?? "silence"} for ${seconds} s, heard: ` +
+        `${describeTones(this.heard())}; ${this.#story()}`,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.#phone.stop();
+    await this.#control.stop();
+  }
+}
+
+function writeFolder(folder: string, inside: string, port: number, options: PhoneOptions): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "accounts"), "");
+  writeFileSync(join(folder, "config"), configText(inside, port));
+  writeFileSync(join(folder, "tx.wav"), toneWav(options.hz, 60));
+  writeFileSync(join(folder, "contacts"), "");
+  writeFileSync(join(folder, "uuid"), "");
+}
+
+function accountLine(options: PhoneOptions): string {
+  const { user, instance, transport, proxy, media, answers } = options;
+  return [
+    `<sip:${user}@${instance};transport=${transport}>`,
+    `outbound="sip:${proxy};transport=${transport}"`,
+    `auth_user=${user}`,
+    `auth_pass=secret-${instance}-${user}`,
+    "regint=60",
+    `answermode=${answers}`,
+    "audio_codecs=PCMA/8000/1",
+    ...(media === "srtp" ? ["mediaenc=srtp-mand"] : []),
+  ].join(";");
+}
+
+/** aufile on both ends (ausine does 48 kHz only); every ring tone off, or the player crashes on them. */
+function configText(inside: string, port: number): string {
+  return `poll_method epoll
+sip_cafile /lab/tls/ca.crt
+sip_verify_server yes
+net_interface eth0
+audio_player aufile,${inside}/rx.wav
+audio_source aufile,${inside}/tx.wav
+audio_alert aufile,/dev/null
+audio_level no
+rtp_ports 20000-39999
+rtp_stats yes
+ring_aufile none
+ringback_aufile none
+notfound_aufile none
+busy_aufile none
+error_aufile none
+callwaiting_aufile none
+sip_autoanswer_aufile none
+ctrl_tcp_listen 127.0.0.1:${port}
+module_path /usr/lib/baresip/modules
+module g711.so
+module aufile.so
+module srtp.so
+module_app account.so
+module_app menu.so
+module_app ctrl_tcp.so
+`;
+}
