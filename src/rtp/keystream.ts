@@ -83,14 +83,6 @@ export class Keystream {
     }
   }
 
-  /** The keystream alone, for tests against RFC 3711 B.2. */
-  bytes(lengthBytes: number, ssrc: number, high: number, low: number): Uint8Array {
-    const blocks = (lengthBytes + 15) >> 4;
-    this.#write(0, blocks, ssrc, high, low);
-    this.#encrypt(blocks, single);
-    return single.slice(0, lengthBytes);
-  }
-
   /**
    * A group is made when it follows the last one, or at its second packet: a single stray or late packet
    * must not throw away what the stream needs next.
