@@ -1,0 +1,100 @@
+/**
+ * Non-INVITE client transaction: RFC 3261 §17.1.2. Also carries the CANCEL of an INVITE.
+ * Trying -> Proceeding (both under timers E and F) -> Completed (timer K). Owns its timer; the table owns it.
+ */
+
+import type { Flow } from "./flow.ts";
+import { formatMessage } from "./format-message.ts";
+import type { SipRequest, SipResponse } from "./message.ts";
+import { StateTimer } from "./timers.ts";
+import {
+  type ClientEvents,
+  type ClientTransaction,
+  isReliable,
+  type NonInviteClientState,
+  type TransactionHost,
+} from "./transaction.ts";
+
+export type NonInviteClientOptions = {
+  readonly host: TransactionHost;
+  readonly request: SipRequest;
+  readonly branch: string;
+  readonly flow: Flow;
+  readonly events: ClientEvents;
+  readonly ended: () => void;
+};
+
+export class NonInviteClient implements ClientTransaction {
+  readonly request: SipRequest;
+  readonly branch: string;
+  readonly flow: Flow;
+  readonly #options: NonInviteClientOptions;
+  readonly #timer: StateTimer;
+  #state: NonInviteClientState = "trying";
+
+  constructor(options: NonInviteClientOptions) {
+    this.request = options.request;
+    this.branch = options.branch;
+    this.flow = options.flow;
+    this.#options = options;
+    this.#timer = new StateTimer(options.host.clock);
+  }
+
+  get state(): NonInviteClientState {
+    return this.#state;
+  }
+
+  get isFinal(): boolean {
+    return this.#state === "completed" || this.#state === "terminated";
+  }
+
+  start(): void {
+    const { t1Ms, t2Ms, timerFMs } = this.#options.host.timers;
+    const bytes = formatMessage(this.request);
+    this.#timer.startResending({
+      firstGapMs: isReliable(this.flow) ? null : t1Ms,
+      nextGapMs: (gapMs) => (this.#state === "proceeding" ? t2Ms : Math.min(gapMs * 2, t2Ms)),
+      deadlineMs: timerFMs,
+      resend: () => {
+        if (!this.flow.send(bytes)) this.fail("not-sent");
+      },
+      expired: () => {
+        this.#terminate();
+        this.#options.events.timeout();
+      },
+    });
+    if (!this.flow.send(bytes)) this.#timer.start(0, () => this.fail("not-sent"));
+  }
+
+  /** After the final response repetitions are absorbed. */
+  receive(response: SipResponse): void {
+    if (this.isFinal) return;
+    if (response.status < 200) this.#state = "proceeding";
+    else this.#complete();
+    this.#options.events.response(response);
+  }
+
+  /** Only an INVITE can be cancelled (RFC 3261 §9.1). */
+  cancel(): void {}
+
+  fail(reason: string): void {
+    if (this.isFinal) return;
+    this.#terminate();
+    this.#options.events.failed(reason);
+  }
+
+  #complete(): void {
+    if (isReliable(this.flow)) {
+      this.#terminate();
+      return;
+    }
+    this.#state = "completed";
+    this.#timer.start(this.#options.host.timers.t4Ms, () => this.#terminate());
+  }
+
+  #terminate(): void {
+    this.#timer.stop();
+    this.#state = "terminated";
+    this.#options.ended();
+  }
+}
