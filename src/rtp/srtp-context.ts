@@ -25,6 +25,7 @@ export type SrtpContextOptions = {
 const DEFAULT_MAX_SSRCS = 16;
 const ROC_BYTES = 4;
 const ROC_MAX = 0xffff_ffff;
+const INDEX_MAX = 2 ** 48 - 1;
 /** Packets after expectRestart() within which an SSRC may start again: about 5 s of audio. */
 const RESTART_PACKETS = 256;
 /** Failures in a row that get a second look; after them only one in this many, so that a flood stays cheap. */
@@ -71,7 +72,8 @@ export class SrtpContext {
   /**
    * Encrypts and signs the first `length` bytes in place; the array has room for `overheadBytes` more.
    * Gives the new length, 0 = refused. A sequence number that was sent before is refused ("replay"): the same
-   * keystream must never cover two packets.
+   * keystream must never cover two packets. A source that starts its sequence numbers again under the same
+   * SSRC goes on with the next ones, since the receiver would take the old ones for replays.
    */
   protect(packet: Uint8Array, length: number): number {
     this.refusal = null;
@@ -80,15 +82,17 @@ export class SrtpContext {
     if (header === 0 || newLength > packet.length || newLength > PACKET_SCRATCH_BYTES - ROC_BYTES) {
       return this.#refuse("malformed");
     }
-    const sequence = sequenceNumber(packet);
     const stream = this.#streams.admit(ssrcOf(packet));
     if (stream === null) return this.#refuse("ssrc-limit");
-    const roc = estimateRoc(stream.window.highest, sequence);
-    if (roc > ROC_MAX) return this.#refuse("key-exhausted");
-    const index = roc * 65_536 + sequence;
-    if (!stream.window.isNew(index)) return this.#refuse("replay");
+    const index = nextIndex(stream, sequenceNumber(packet));
+    if (index < 0) return this.#refuse("replay");
+    if (index > INDEX_MAX) return this.#refuse("key-exhausted");
     stream.window.accept(index);
+    const roc = Math.floor(index / 65_536);
+    const sequence = index & 0xffff;
     packetScratch.load(packet, length);
+    packetScratch.bytes[2] = sequence >>> 8;
+    packetScratch.bytes[3] = sequence;
     this.#applyKeystream(stream, header, length, roc, sequence);
     writeUint32(packetScratch.bytes, length, roc);
     this.#cipher.writeTag(length + ROC_BYTES, length + this.#mki.length);
@@ -110,10 +114,11 @@ export class SrtpContext {
     const sequence = sequenceNumber(packet);
     const known = this.#streams.find(ssrc);
     const estimated = estimateRoc(known === null ? -1 : known.window.highest, sequence);
-    if (!isAcceptable(known, estimated, sequence)) return this.#refuse("replay");
     packetScratch.load(packet, length);
     const roc = this.#authenticate(known, estimated, sequence, end);
-    if (roc < 0) return this.#refuse("auth");
+    if (roc < 0) {
+      return this.#refuse(isAcceptable(known, estimated, sequence) ? "auth" : "replay");
+    }
     const stream = this.#streams.admit(ssrc);
     if (stream === null) {
       this.#restoreTrailer(end);
@@ -178,7 +183,7 @@ export class SrtpContext {
 
   #findRoc(known: SsrcState | null, estimated: number, sequence: number, end: number): number {
     for (let i = 0; i < this.#mki.length; i++) if (trailer[i] !== this.#mki[i]) return -1;
-    if (this.#isAuthentic(estimated, end)) {
+    if (isAcceptable(known, estimated, sequence) && this.#isAuthentic(estimated, end)) {
       this.#failuresInARow = 0;
       return estimated;
     }
@@ -214,6 +219,26 @@ export class SrtpContext {
     this.refusal = refusal;
     return 0;
   }
+}
+
+/**
+ * The index this packet is sent with, -1 = it was sent before. Two packets in a row far behind the others mean
+ * that the source started again (RFC 3550 §A.1); one alone is only late.
+ */
+function nextIndex(stream: SsrcState, sourceSequence: number): number {
+  const { window } = stream;
+  const sequence = (sourceSequence + stream.sequenceOffset) & 0xffff;
+  const index = estimateRoc(window.highest, sequence) * 65_536 + sequence;
+  if (window.isNew(index)) return index;
+  if (!window.isTooOld(index)) return -1;
+  if (sequence !== stream.restartSequence) {
+    stream.restartSequence = (sequence + 1) & 0xffff;
+    return -1;
+  }
+  const next = window.highest + 1;
+  stream.sequenceOffset = (next - sourceSequence) & 0xffff;
+  stream.restartSequence = -1;
+  return next;
 }
 
 /** No replay; an index that is too old counts only while a restart is expected. */

@@ -12,6 +12,10 @@ export class SsrcState {
   ahead: KeystreamAhead | null = null;
   /** Authenticated packets within which the sender may start again (SrtpContext.expectRestart). */
   restartPackets = 0;
+  /** Sending side: what is added to the source's sequence numbers since it started again. */
+  sequenceOffset = 0;
+  /** Sending side: the sequence number that would prove that the source started again, -1 = none. */
+  restartSequence = -1;
 
   constructor(readonly ssrc: number) {}
 }
