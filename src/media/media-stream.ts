@@ -1,0 +1,121 @@
+/**
+ * One m= line of a call while it has ports: a port pair and own keys on each leg, and what was last agreed.
+ * Owned by its MediaSession. The ports and keys stay as they are from the first offer to the end, whatever
+ * re-INVITEs come (a changed port or key is what makes calls go silent).
+ */
+import {
+  type LegName,
+  type LegSettings,
+  type MediaEngine,
+  PortTaken,
+  type StreamHandle,
+} from "./engine.ts";
+import { OwnKeys } from "./keying.ts";
+import type { RemoteMedia } from "./offer-answer.ts";
+import type { PortPool } from "./port-pool.ts";
+
+/** Ports that other programs hold are passed over; this many in a row means that something is wrong. */
+const ATTEMPTS_MAX = 32;
+
+export type ByLeg<T> = Record<LegName, T>;
+
+/** How a leg agreed to speak; later offers to it are made the same way. */
+export type AgreedProfile = { readonly isSecure: boolean; readonly proto: string };
+
+/** What one answer set on one leg. */
+export type AppliedLeg = {
+  readonly settings: LegSettings;
+  readonly remote: RemoteMedia;
+  readonly profile: AgreedProfile;
+};
+
+export type StreamPlaces = {
+  readonly engine: MediaEngine;
+  readonly random: (lengthBytes: number) => Uint8Array;
+  readonly pools: Readonly<ByLeg<PortPool>>;
+  /** Our address on each leg. */
+  readonly addresses: Readonly<ByLeg<string>>;
+  /** The stream has given its ports back. */
+  readonly closed: (stream: MediaStream) => void;
+};
+
+export class MediaStream {
+  readonly handle: StreamHandle;
+  readonly rtpPorts: Readonly<ByLeg<number>>;
+  readonly keys: Readonly<ByLeg<OwnKeys>>;
+  readonly #places: StreamPlaces;
+  readonly #applied: ByLeg<AppliedLeg | null> = { outer: null, inner: null };
+  #isOpen = true;
+
+  constructor(places: StreamPlaces, handle: StreamHandle, rtpPorts: ByLeg<number>) {
+    this.#places = places;
+    this.handle = handle;
+    this.rtpPorts = rtpPorts;
+    this.keys = { outer: new OwnKeys(places.random), inner: new OwnKeys(places.random) };
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get addresses(): Readonly<ByLeg<string>> {
+    return this.#places.addresses;
+  }
+
+  applied(leg: LegName): AppliedLeg | null {
+    return this.#applied[leg];
+  }
+
+  /** Opens learning and sending on this leg, or changes it. */
+  apply(leg: LegName, next: AppliedLeg): void {
+    this.#applied[leg] = next;
+    if (this.#isOpen) this.#places.engine.configure(this.handle, leg, next.settings);
+  }
+
+  /** The ports are free when this returns. Idempotent. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const { engine, pools, closed } = this.#places;
+    engine.close(this.handle);
+    pools.outer.giveBack(this.rtpPorts.outer);
+    pools.inner.giveBack(this.rtpPorts.inner);
+    closed(this);
+  }
+}
+
+/** Null when a pool is empty. Rejects when an address is not there; nothing is held then. */
+export async function openStream(places: StreamPlaces): Promise<MediaStream | null> {
+  const { engine, pools, addresses } = places;
+  const held: ByLeg<number | null> = { outer: null, inner: null };
+  const giveBack = (leg: LegName): void => {
+    const port = held[leg];
+    if (port !== null) pools[leg].giveBack(port);
+    held[leg] = null;
+  };
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const outer = held.outer ?? pools.outer.take();
+    held.outer = outer;
+    const inner = held.inner ?? pools.inner.take();
+    held.inner = inner;
+    if (outer === null || inner === null) break;
+    try {
+      const handle = await engine.open({
+        outer: { address: addresses.outer, rtpPort: outer },
+        inner: { address: addresses.inner, rtpPort: inner },
+      });
+      return new MediaStream(places, handle, { outer, inner });
+    } catch (error) {
+      if (error instanceof PortTaken) {
+        giveBack(error.leg);
+        continue;
+      }
+      giveBack("outer");
+      giveBack("inner");
+      throw error;
+    }
+  }
+  giveBack("outer");
+  giveBack("inner");
+  return null;
+}

@@ -1,0 +1,73 @@
+/**
+ * The port pairs (even RTP, odd RTCP) of one local address. A pair is drawn at random, since a guessable
+ * next port is half of an RTP injection, and rests 30 s after use, so that late packets of an ended call
+ * meet nobody. Pairs that another program holds are skipped. Owned by MediaSessions.
+ */
+import type { Clock } from "../io/types.ts";
+
+const REST_MS = 30_000;
+
+/** `from` and `to` are inclusive; a pair counts only when both of its ports lie within. */
+export type PortRange = { readonly from: number; readonly to: number };
+
+export class PortPool {
+  readonly #clock: Clock;
+  readonly #random: (lengthBytes: number) => Uint8Array;
+  readonly #free: number[] = [];
+  /** In the order of `freeAtMs`. */
+  #resting: { readonly rtpPort: number; readonly freeAtMs: number }[] = [];
+  readonly #inUse = new Set<number>();
+  readonly total: number;
+
+  constructor(o: { range: PortRange; clock: Clock; random: (lengthBytes: number) => Uint8Array }) {
+    this.#clock = o.clock;
+    this.#random = o.random;
+    for (let port = o.range.from + (o.range.from % 2); port < o.range.to; port += 2) {
+      this.#free.push(port);
+    }
+    this.total = this.#free.length;
+  }
+
+  get inUse(): number {
+    return this.#inUse.size;
+  }
+
+  get resting(): number {
+    this.#wake();
+    return this.#resting.length;
+  }
+
+  /** True while a call holds this port, be it the RTP or the RTCP one. */
+  holds(port: number): boolean {
+    return this.#inUse.has(port - (port % 2));
+  }
+
+  /** The RTP port of a free pair, or null when none is left. */
+  take(): number | null {
+    this.#wake();
+    if (this.#free.length === 0) return null;
+    const bytes = this.#random(4);
+    const draw = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+    const at = draw % this.#free.length;
+    const rtpPort = this.#free[at]!;
+    this.#free[at] = this.#free[this.#free.length - 1]!;
+    this.#free.pop();
+    this.#inUse.add(rtpPort);
+    return rtpPort;
+  }
+
+  /** Back to the pool after a rest; also for a pair that turned out to be held by another program. */
+  giveBack(rtpPort: number): void {
+    if (!this.#inUse.delete(rtpPort)) return;
+    this.#resting.push({ rtpPort, freeAtMs: this.#clock.now() + REST_MS });
+  }
+
+  #wake(): void {
+    const now = this.#clock.now();
+    let awake = 0;
+    while (awake < this.#resting.length && this.#resting[awake]!.freeAtMs <= now) {
+      this.#free.push(this.#resting[awake++]!.rtpPort);
+    }
+    if (awake > 0) this.#resting = this.#resting.slice(awake);
+  }
+}

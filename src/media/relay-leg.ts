@@ -1,0 +1,157 @@
+/**
+ * What the packet path knows of one open m= line: two legs, each with a latch and a ceiling for RTP and for
+ * RTCP, its SRTP contexts and counters. Changed by relay.ts (packets) and configureLeg() (answers) only.
+ */
+import { isInNetworks, type NetworkSet, networkSet } from "../config/address-class.ts";
+import { SrtpContext } from "../rtp/srtp-context.ts";
+import { type LegCounters, type LegView, makeLegCounters } from "./counters.ts";
+import type { LegCrypto, LegSettings } from "./engine.ts";
+import { Latch } from "./latch.ts";
+
+/** Packets under the key before are still accepted for this long: they were on their way. */
+const KEY_OVERLAP_MS = 3000;
+
+/** RTP or RTCP of one leg. */
+export class Channel {
+  /** Second in which the two counts below were begun. */
+  window = 0;
+  inWindow = 0;
+  strangersInWindow = 0;
+
+  constructor(readonly latch: Latch) {}
+}
+
+/** One SRTP context and what it was made from, so that an unchanged key keeps its ROC. */
+type KeyedContext = { readonly crypto: LegCrypto; readonly context: SrtpContext };
+
+export class RelayLeg {
+  readonly rtp: Channel;
+  readonly rtcp: Channel;
+  readonly counters: LegCounters = makeLegCounters();
+  /** Null until the first answer: nothing is learnt and nothing sent. */
+  settings: LegSettings | null = null;
+  inbound: KeyedContext | null = null;
+  previousInbound: KeyedContext | null = null;
+  previousUntilMs = 0;
+  outbound: KeyedContext | null = null;
+  previousOutbound: KeyedContext | null = null;
+  /** Of the newest authentic packet; -1 = take the next one as the newest. */
+  newestSsrc = -1;
+  newestSequence = -1;
+  newestRtcpIndex = -1;
+  allowed: NetworkSet | null = null;
+  forbidden: NetworkSet | null = null;
+  #peer: RelayLeg | null = null;
+
+  constructor() {
+    const rtp = new Latch();
+    this.rtp = new Channel(rtp);
+    this.rtcp = new Channel(new Latch(rtp));
+  }
+
+  /** The other leg of the same stream. */
+  get peer(): RelayLeg {
+    return this.#peer ?? this;
+  }
+
+  join(peer: RelayLeg): void {
+    this.#peer = peer;
+  }
+
+  /** Whether this address may ever be learnt here. */
+  isAllowed(address: string): boolean {
+    if (this.forbidden !== null && isInNetworks(address, this.forbidden)) return false;
+    return this.allowed === null || isInNetworks(address, this.allowed);
+  }
+
+  view(): LegView {
+    const { rtp, rtcp, counters } = this;
+    return {
+      ...counters,
+      moves: rtp.latch.moves,
+      latched: sourceOf(rtp.latch),
+      latchedRtcp: sourceOf(rtcp.latch),
+    };
+  }
+}
+
+export class RelayStream {
+  readonly outer = new RelayLeg();
+  readonly inner = new RelayLeg();
+
+  constructor() {
+    this.outer.join(this.inner);
+    this.inner.join(this.outer);
+  }
+}
+
+/** Takes the settings of an answer over. Contexts of unchanged keys stay, learning opens. */
+export function configureLeg(
+  leg: RelayLeg,
+  settings: LegSettings,
+  o: { nowMs: number; maxSsrcs: number },
+): void {
+  leg.settings = settings;
+  leg.allowed = settings.allowedNetworks === null ? null : networkSet(settings.allowedNetworks);
+  leg.forbidden =
+    settings.forbiddenNetworks.length === 0 ? null : networkSet(settings.forbiddenNetworks);
+  takeInbound(leg, settings.inbound, o);
+  takeOutbound(leg, settings.outbound, o.maxSsrcs);
+  leg.newestSsrc = -1;
+  leg.newestRtcpIndex = -1;
+  leg.rtp.latch.configure(settings, o.nowMs);
+  const forRtcp = {
+    ...settings,
+    signalled: settings.signalledRtcp,
+    early: settings.earlyRtcp,
+  };
+  leg.rtcp.latch.configure(forRtcp, o.nowMs);
+}
+
+function takeInbound(
+  leg: RelayLeg,
+  crypto: LegCrypto | null,
+  o: { nowMs: number; maxSsrcs: number },
+): void {
+  if (isSameKey(leg.inbound, crypto)) {
+    leg.inbound?.context.expectRestart();
+    return;
+  }
+  const next = isSameKey(leg.previousInbound, crypto)
+    ? leg.previousInbound
+    : makeContext(crypto, o.maxSsrcs);
+  leg.previousInbound = leg.inbound;
+  leg.previousUntilMs = o.nowMs + KEY_OVERLAP_MS;
+  leg.inbound = next;
+}
+
+function takeOutbound(leg: RelayLeg, crypto: LegCrypto | null, maxSsrcs: number): void {
+  if (isSameKey(leg.outbound, crypto)) return;
+  const next = isSameKey(leg.previousOutbound, crypto)
+    ? leg.previousOutbound
+    : makeContext(crypto, maxSsrcs);
+  leg.previousOutbound = leg.outbound ?? leg.previousOutbound;
+  leg.outbound = next;
+}
+
+function makeContext(crypto: LegCrypto | null, maxSsrcs: number): KeyedContext | null {
+  if (crypto === null) return null;
+  const { suite, key, mki } = crypto;
+  return { crypto, context: new SrtpContext({ suite, key, mkiBytes: mki, maxSsrcs }) };
+}
+
+/** True for "none" and "none" too. */
+function isSameKey(keyed: KeyedContext | null, crypto: LegCrypto | null): boolean {
+  if (keyed === null || crypto === null) return keyed === null && crypto === null;
+  const known = keyed.crypto;
+  return (
+    known.suite === crypto.suite &&
+    Buffer.compare(known.key, crypto.key) === 0 &&
+    Buffer.compare(known.mki, crypto.mki) === 0
+  );
+}
+
+function sourceOf(latch: Latch) {
+  if (!latch.isLatched) return null;
+  return { address: latch.sourceAddress, port: latch.sourcePort };
+}

@@ -1,0 +1,225 @@
+/**
+ * The path of a packet, the same for every engine: (leg, bytes, address, port) in, a length and where to
+ * send it out. Awaits nothing, throws nothing, keeps nothing: a drop is a counter with a reason. Order of the
+ * checks: source, header, ceiling, replay, authentication, decryption, latch.
+ */
+import { isRtcp, isRtp, readUint32, rtpHeaderBytes, sequenceNumber, ssrc } from "../rtp/packet.ts";
+import { packetScratch } from "../rtp/packet-scratch.ts";
+import { DROP, DROP_REASONS } from "./counters.ts";
+import type { LegSettings } from "./engine.ts";
+import type { Latch } from "./latch.ts";
+import { type Channel, configureLeg, type RelayLeg } from "./relay-leg.ts";
+
+/** More than an Ethernet frame carries was put together from fragments: no phone sends that. */
+export const PACKET_BYTES_MAX = 1500;
+/** Unknown sources cost an HMAC each on an SRTP leg, so they share a tenth of the ceiling. */
+const STRANGERS_PART = 10;
+const RTCP_TAG_BYTES = 10;
+const EMPTY = new Uint8Array(0);
+
+/** Words of SrtpContext.refusal. */
+const DROP_OF_REFUSAL: Readonly<Record<string, number>> = {
+  replay: DROP.replay,
+  auth: DROP.auth,
+  malformed: DROP.malformed,
+  "ssrc-limit": DROP["ssrc-limit"],
+};
+
+export type RelayOptions = {
+  /** Packets a second of one leg and channel; what is above is dropped. */
+  readonly packetsPerSecond: number;
+  readonly maxSsrcs: number;
+};
+
+export class Relay {
+  /** The packet to send after receiveRtp() or receiveRtcp() gave its length. Valid until the next call. */
+  output: Uint8Array = EMPTY;
+  /** Drops of all streams, by DROP. */
+  readonly drops = new Float64Array(DROP_REASONS.length);
+  #nowMs = 0;
+  #window = 0;
+
+  constructor(readonly options: RelayOptions) {}
+
+  /** Time of the packet path: the engine calls this about ten times a second, and before configure(). */
+  tick(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#window = Math.floor(nowMs / 1000);
+  }
+
+  configure(leg: RelayLeg, settings: LegSettings): void {
+    configureLeg(leg, settings, { nowMs: this.#nowMs, maxSsrcs: this.options.maxSsrcs });
+  }
+
+  /** A datagram on the RTP port of `leg`. Length of `output`, to go to leg.peer.rtp.latch's target; 0 = nothing. */
+  receiveRtp(
+    leg: RelayLeg,
+    packet: Uint8Array,
+    length: number,
+    address: string,
+    port: number,
+  ): number {
+    const { rtp } = leg;
+    const { latch } = rtp;
+    if (leg.settings === null) return this.drop(leg, DROP["not-open"]);
+    if (length > PACKET_BYTES_MAX) return this.drop(leg, DROP.oversize);
+    if (!isRtp(packet, length)) return this.drop(leg, DROP["not-rtp"]);
+    if (rtpHeaderBytes(packet, length) === 0) return this.drop(leg, DROP.malformed);
+    const isSource = port === latch.sourcePort && address === latch.sourceAddress;
+    const refused = this.#checkSource(leg, rtp, isSource, address, port);
+    if (refused >= 0) return this.drop(leg, refused);
+    if (leg.inbound === null) return this.#pass(leg, packet, length);
+    packetScratch.load(packet, length);
+    const clearLength = this.#unprotect(leg, length);
+    if (clearLength === 0) return 0;
+    this.#learnAuthentic(latch, isSource, this.#isNewest(leg), address, port);
+    return this.#pass(leg, packetScratch.bytes, clearLength);
+  }
+
+  /** The same for the RTCP port; the target is that of leg.peer.rtcp.latch. */
+  receiveRtcp(
+    leg: RelayLeg,
+    packet: Uint8Array,
+    length: number,
+    address: string,
+    port: number,
+  ): number {
+    const { rtcp } = leg;
+    const { latch } = rtcp;
+    if (leg.settings === null) return this.drop(leg, DROP["not-open"]);
+    if (length > PACKET_BYTES_MAX) return this.drop(leg, DROP.oversize);
+    if (!isRtcp(packet, length)) return this.drop(leg, DROP["not-rtp"]);
+    const isSource = port === latch.sourcePort && address === latch.sourceAddress;
+    const refused = this.#checkSource(leg, rtcp, isSource, address, port);
+    if (refused >= 0) return this.drop(leg, refused);
+    if (leg.inbound === null) return this.#passRtcp(leg, packet, length);
+    packetScratch.load(packet, length);
+    const index = srtcpIndex(length, leg.inbound.crypto.mki.length);
+    const clearLength = this.#unprotectRtcp(leg, length);
+    if (clearLength === 0) return 0;
+    const isNewest = index > leg.newestRtcpIndex;
+    if (isNewest) leg.newestRtcpIndex = index;
+    this.#learnAuthentic(latch, isSource, isNewest, address, port);
+    return this.#passRtcp(leg, packetScratch.bytes, clearLength);
+  }
+
+  /** Counts and gives 0. */
+  drop(leg: RelayLeg, reason: number): 0 {
+    leg.counters.drops[reason]!++;
+    this.drops[reason]!++;
+    return 0;
+  }
+
+  /** -1 = go on. Plain RTP learns here, SRTP only after authentication. */
+  #checkSource(
+    leg: RelayLeg,
+    channel: Channel,
+    isSource: boolean,
+    address: string,
+    port: number,
+  ): number {
+    const { latch } = channel;
+    const isPlain = leg.inbound === null;
+    if (!isSource && !leg.isAllowed(address)) return DROP["foreign-source"];
+    if (isPlain && !(isSource && latch.isFinal) && !latch.accept(address, port, this.#nowMs)) {
+      return DROP["foreign-source"];
+    }
+    if (channel.window !== this.#window) {
+      channel.window = this.#window;
+      channel.inWindow = 0;
+      channel.strangersInWindow = 0;
+    }
+    const { packetsPerSecond } = this.options;
+    const isExcess =
+      isSource || isPlain
+        ? ++channel.inWindow > packetsPerSecond
+        : ++channel.strangersInWindow > packetsPerSecond / STRANGERS_PART;
+    return isExcess ? DROP.excess : -1;
+  }
+
+  /** Works on the packet scratch; a refused packet stays as it came, so that the key before can be tried. */
+  #unprotect(leg: RelayLeg, length: number): number {
+    const { context } = leg.inbound!;
+    const clearLength = context.unprotect(packetScratch.bytes, length);
+    if (clearLength > 0) return clearLength;
+    if (leg.previousInbound !== null && this.#nowMs < leg.previousUntilMs) {
+      const older = leg.previousInbound.context.unprotect(packetScratch.bytes, length);
+      if (older > 0) return older;
+    }
+    return this.drop(leg, DROP_OF_REFUSAL[context.refusal ?? "auth"] ?? DROP.auth);
+  }
+
+  #unprotectRtcp(leg: RelayLeg, length: number): number {
+    const { context } = leg.inbound!;
+    const clearLength = context.unprotectRtcp(packetScratch.bytes, length);
+    if (clearLength > 0) return clearLength;
+    if (leg.previousInbound !== null && this.#nowMs < leg.previousUntilMs) {
+      const older = leg.previousInbound.context.unprotectRtcp(packetScratch.bytes, length);
+      if (older > 0) return older;
+    }
+    return this.drop(leg, DROP_OF_REFUSAL[context.refusal ?? "auth"] ?? DROP.auth);
+  }
+
+  #learnAuthentic(
+    latch: Latch,
+    isSource: boolean,
+    isNewest: boolean,
+    address: string,
+    port: number,
+  ): void {
+    if (isSource) latch.confirmAuthentic(this.#nowMs);
+    else if (isNewest) latch.move(address, port);
+  }
+
+  /** Another SSRC, or a sequence number ahead of the last one; the packet is in the scratch. */
+  #isNewest(leg: RelayLeg): boolean {
+    const source = ssrc(packetScratch.bytes);
+    const sequence = sequenceNumber(packetScratch.bytes);
+    const ahead = (sequence - leg.newestSequence) & 0xffff;
+    if (source === leg.newestSsrc && (ahead === 0 || ahead > 0x7fff)) return false;
+    leg.newestSsrc = source;
+    leg.newestSequence = sequence;
+    return true;
+  }
+
+  #pass(leg: RelayLeg, packet: Uint8Array, length: number): number {
+    leg.counters.packets++;
+    leg.counters.octets += length;
+    leg.counters.lastSeenMs = this.#nowMs;
+    const { peer } = leg;
+    if (peer.rtp.latch.targetPort === 0) return this.#dropUnsendable(peer);
+    if (peer.outbound === null) return this.#emit(packet, length);
+    packetScratch.load(packet, length);
+    const newLength = peer.outbound.context.protect(packetScratch.bytes, length);
+    if (newLength === 0) return this.drop(peer, DROP.protect);
+    return this.#emit(packetScratch.bytes, newLength);
+  }
+
+  #passRtcp(leg: RelayLeg, packet: Uint8Array, length: number): number {
+    leg.counters.rtcpPackets++;
+    const { peer } = leg;
+    if (peer.rtcp.latch.targetPort === 0) return this.#dropUnsendable(peer);
+    if (peer.outbound === null) return this.#emit(packet, length);
+    packetScratch.load(packet, length);
+    const newLength = peer.outbound.context.protectRtcp(packetScratch.bytes, length);
+    if (newLength === 0) return this.drop(peer, DROP.protect);
+    return this.#emit(packetScratch.bytes, newLength);
+  }
+
+  #dropUnsendable(peer: RelayLeg): 0 {
+    if (peer.settings === null) return this.drop(peer, DROP["not-open"]);
+    return this.drop(peer, DROP[peer.settings.isHeld ? "held" : "waiting-for-latch"]);
+  }
+
+  #emit(packet: Uint8Array, length: number): number {
+    if (packet === packetScratch.bytes) this.output = packetScratch.prefix(length);
+    else this.output = packet.length === length ? packet : packet.subarray(0, length);
+    return length;
+  }
+}
+
+/** The SRTCP index of the packet in the scratch (RFC 3711 §3.4): before MKI and tag. */
+function srtcpIndex(length: number, mkiLength: number): number {
+  const at = length - RTCP_TAG_BYTES - mkiLength - 4;
+  return at < 8 ? -1 : readUint32(packetScratch.bytes, at) & 0x7fff_ffff;
+}

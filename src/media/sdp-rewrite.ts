@@ -1,0 +1,51 @@
+/**
+ * A session description as the other side may see it: our address in o= and c=, our port, profile and keys
+ * in each m= section; ICE, a=rtcp (we are at port + 1), rtcp-mux and BUNDLE are gone. Everything else leaves
+ * as it came. A hold by c=0.0.0.0 stays one. Pure.
+ */
+import { replaceConnection, replaceOrigin } from "../sdp/connection.ts";
+import type { CryptoAttribute } from "../sdp/crypto-attribute.ts";
+import {
+  setCrypto,
+  setPort,
+  setProto,
+  setRtcp,
+  setRtcpMux,
+  withoutAttributes,
+  withoutIce,
+} from "../sdp/media-description.ts";
+import type { MediaDescription, SessionDescription } from "../sdp/session-description.ts";
+
+/** What one m= section becomes. `port` 0 = declined. */
+export type RewrittenLine = {
+  readonly port: number;
+  readonly proto: string;
+  /** Our lines, or "keep" where keys cross from end to end. */
+  readonly crypto: readonly CryptoAttribute[] | "keep";
+};
+
+/** `lines` has one entry for each m= section of the description. */
+export function rewriteDescription(
+  description: SessionDescription,
+  address: string,
+  lines: readonly RewrittenLine[],
+): SessionDescription {
+  const moved = replaceConnection(replaceOrigin(description, address), address);
+  const session = withoutBundle(withoutAttributes(withoutIce(moved), ["crypto"]));
+  const media = session.media.map((one, at) => rewriteMedia(one, lines[at]));
+  return { ...session, media };
+}
+
+function rewriteMedia(media: MediaDescription, line: RewrittenLine | undefined): MediaDescription {
+  if (line === undefined) return setPort(media, 0);
+  const placed = setProto(setPort(media, line.port), line.proto);
+  const plain = setRtcp(setRtcpMux(withoutIce(placed), false), null);
+  if (line.crypto === "keep") return plain;
+  return setCrypto(plain, line.crypto);
+}
+
+/** Each m= line has ports of its own here, so nothing can share one (RFC 9143 §7.3.3). */
+function withoutBundle(description: SessionDescription): SessionDescription {
+  const lines = description.lines.filter((line) => !/^a=group:BUNDLE\b/.test(line));
+  return { ...description, lines };
+}
