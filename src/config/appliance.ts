@@ -9,10 +9,10 @@ const eth0Schema = z.discriminatedUnion(
   "mode",
   [
     z.strictObject({
-      mode: z.literal("dhcp").default("dhcp").describe("Address by DHCP. Default."),
+      mode: z.literal("dhcp").default("dhcp").describe("Address by DHCP. Default dhcp."),
     }),
     z.strictObject({
-      mode: z.literal("static").describe("Address as given here."),
+      mode: z.literal("static").describe("Address as given here. Required."),
       address: ipv4().describe("IPv4 address of eth0. Required."),
       netmask: ipv4().describe("Netmask of eth0, e.g. 255.255.255.0. Required."),
       gateway: ipv4().describe("Default gateway, inside the subnet of eth0. Required."),

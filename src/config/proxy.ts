@@ -29,10 +29,10 @@ const networkSchema = z.discriminatedUnion(
       mode: z
         .literal("auto")
         .default("auto")
-        .describe("The proxy uses the address of eth0. Default; at most one proxy."),
+        .describe("The address of eth0; at most one proxy. Default auto."),
     }),
     z.strictObject({
-      mode: z.literal("manual").describe("The proxy has its own interface and address."),
+      mode: z.literal("manual").describe("Own interface and address. Required."),
       interface: interfaceName().describe(
         "Interface of the zone; never eth0, none twice. Required.",
       ),

@@ -5,7 +5,7 @@
 import { addressClass, canonicalAddress, isInNetworks, networkSet } from "./address-class.ts";
 import type { Part, Parts, Problem } from "./parts.ts";
 import type { ProxyDocument } from "./proxy.ts";
-import { subnet4Problems, subnet6Problems, subnetOf } from "./subnet.ts";
+import { notOneHost, subnet4Problems, subnet6Problems, subnetOf } from "./subnet.ts";
 
 /** The management interface and the one that never leaves the machine. */
 const RESERVED_INTERFACES = new Set(["eth0", "lo"]);
@@ -158,5 +158,5 @@ function placeMessage(address: string | null, mayBeLoopback: boolean): string | 
   const kind = addressClass(address);
   const isWrong =
     kind === "multicast" || kind === "unspecified" || (kind === "loopback" && !mayBeLoopback);
-  return isWrong ? `must be the address of one host, not a ${kind} address` : null;
+  return isWrong ? notOneHost(kind) : null;
 }

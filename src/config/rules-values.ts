@@ -1,6 +1,6 @@
 /**
  * Rules within one proxy or instance that need more than the field itself: certificate and key belong
- * together, lists name nothing twice, limits fit one another.
+ * together, and no SRTP suite stands twice.
  */
 import { certificateProblems, pairProblems } from "./certificate.ts";
 import type { InstanceDocument } from "./instance.ts";
@@ -13,7 +13,6 @@ export function valueProblems({ instances, proxies }: Parts): Problem[] {
     ...instances.flatMap(authorityProblems),
     ...proxies.flatMap(identityProblems),
     ...proxies.flatMap(suiteProblems),
-    ...proxies.flatMap(limitProblems),
   ];
 }
 
@@ -47,19 +46,5 @@ function suiteProblems({ path, fields: { srtpSuites = [] } }: Part<ProxyDocument
     srtpSuites.indexOf(suite) < index
       ? [{ path: `${path}.srtpSuites[${index}]`, message: "is listed twice" }]
       : [],
-  );
-}
-
-function limitProblems({ path, fields: { limits } }: Part<ProxyDocument>): Problem[] {
-  if (limits === undefined) return [];
-  const pairs = [
-    ["timerC", "timerCMax"],
-    ["headerBytes", "messageBytes"],
-    ["connectionsPerAddress", "connections"],
-  ] as const;
-  return pairs.flatMap(([smaller, larger]) =>
-    limits[smaller] <= limits[larger]
-      ? []
-      : [{ path: `${path}.limits.${smaller}`, message: `must not be above "${larger}"` }],
   );
 }

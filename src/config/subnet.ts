@@ -3,7 +3,13 @@
  * The rules about networks name the fields; here it is only told what is wrong with which.
  */
 import ip from "ip";
-import { addressClass, canonicalAddress, isInNetworks, networkSet } from "./address-class.ts";
+import {
+  type AddressClass,
+  addressClass,
+  canonicalAddress,
+  isInNetworks,
+  networkSet,
+} from "./address-class.ts";
 
 export type Subnet4 = {
   readonly address: string;
@@ -66,10 +72,15 @@ export function subnet6Problems(subnet: Subnet6): FieldProblem<Subnet6>[] {
 }
 
 /** Null, or why this is not the address of one host that others can reach. */
-export function hostMessage(address: string): string | null {
+function hostMessage(address: string): string | null {
   const kind = addressClass(address);
   const isHost = kind !== "multicast" && kind !== "unspecified" && kind !== "loopback";
-  return isHost ? null : `must be the address of one host, not a ${kind} address`;
+  return isHost ? null : notOneHost(kind);
+}
+
+/** The words for an address of a class that no single host has. */
+export function notOneHost(kind: AddressClass): string {
+  return `must be the address of one host, not ${kind === "unspecified" ? "an" : "a"} ${kind} one`;
 }
 
 function host6Message(address: string, prefix: number): string | null {
