@@ -40,7 +40,8 @@ export type SdpLimits = { readonly maxMedia: number; readonly maxLengthBytes: nu
 const DEFAULT_LIMITS: SdpLimits = { maxMedia: 20, maxLengthBytes: 65_536 };
 
 // RFC 8866 §5.14, single spaces only: a line that is not exactly like this could not be written back.
-const MEDIA_LINE = /^m=([!-~]+) (0|[1-9]\d{0,4})(?:\/([1-9]\d{0,4}))? ([!-~]+?)(\r?| .+)$/;
+const MEDIA_LINE =
+  /^m=([!-~]+) (0|[1-9]\d{0,4})(?:\/([1-9]\d{0,4}))? ([!-~]+?)(\r?| [^\r\n][^\n]*)$/;
 
 /** Throws SdpSyntaxError. CRLF, LF and a mixture are all kept. */
 export function parseSessionDescription(
