@@ -4,7 +4,7 @@
  * streams is the session's to do. Plain values and pure functions.
  */
 import type { CryptoAttribute } from "../sdp/crypto-attribute.ts";
-import { protoWithSecurity, isSecureProto } from "../sdp/media-description.ts";
+import { isSecureProto, protoWithSecurity } from "../sdp/media-description.ts";
 import {
   formatSessionDescription,
   type MediaDescription,
@@ -13,7 +13,12 @@ import {
 import { type LegName, otherLeg } from "./engine.ts";
 import type { LegKeys } from "./leg-settings.ts";
 import type { AgreedProfile, MediaStream } from "./media-stream.ts";
-import { judgeAnsweredLine, type LegPolicy, type LiveLine, type RemoteMedia } from "./offer-answer.ts";
+import {
+  judgeAnsweredLine,
+  type LegPolicy,
+  type LiveLine,
+  type RemoteMedia,
+} from "./offer-answer.ts";
 import { type RewrittenLine, rewriteDescription } from "./sdp-rewrite.ts";
 
 /** One m= line of the offer that is carried. */

@@ -3,14 +3,14 @@
  * else; the first answer that passes opens learning and sending; a failed offer leaves all as it was before.
  * Owned by the table in media-sessions.ts, driven by the side that knows the dialog.
  */
-import { canonicalAddress } from "../config/address-class.ts";
-import type { CryptoSuite } from "../rtp/crypto-suite.ts";
+import { isDeepStrictEqual } from "node:util";
 import {
   parseSessionDescription,
+  SdpSyntaxError,
   type SessionDescription,
 } from "../sdp/session-description.ts";
-import type { LegView } from "./counters.ts";
-import { type LegName, otherLeg } from "./engine.ts";
+import type { LegView, StreamCounters } from "./counters.ts";
+import { type LegName, type LegSettings, otherLeg } from "./engine.ts";
 import {
   type AgreedLine,
   type Exchange,
@@ -20,32 +20,21 @@ import {
   type OfferedLine,
   offerLine,
 } from "./exchange.ts";
-import { innerSettings, type LegKeys, outerSettings } from "./leg-settings.ts";
+import type { LegKeys } from "./leg-settings.ts";
 import type { AppliedLeg, ByLeg, MediaStream } from "./media-stream.ts";
-import { judgeOffer, type LegPolicy, type LiveLine, type RemoteMedia } from "./offer-answer.ts";
+import { judgeOffer, type LiveLine, type RemoteMedia } from "./offer-answer.ts";
+import {
+  addressTowards,
+  policyOf,
+  type SessionEnds,
+  type SessionRules,
+  settingsOf,
+} from "./session-ends.ts";
 
-/** Everything a call's media has to know about its two ends. Addresses in text form, networks as CIDR. */
-export type SessionRequest = {
-  readonly callId: string;
-  readonly instance: string;
-  readonly inner: {
-    readonly bindAddress: string;
-    /** The instance's own addresses. */
-    readonly addresses: readonly string[];
-    /** Where else its media may come from and go to. */
-    readonly networks: readonly string[];
-    readonly media: "rtp" | "srtp" | "srtp-passthrough";
-  };
-  readonly outer: {
-    readonly bindAddress: string;
-    /** Our address as this phone sees it. */
-    readonly advertise: string;
-    readonly media: "srtp" | "rtp";
-    readonly suites: readonly CryptoSuite[];
-    /** Source address of the phone's SIP flow. */
-    readonly signallingAddress: string;
-  };
-};
+const SDP_BYTES_MAX = 65_536;
+
+/** Everything a call's media has to know about its two ends. */
+export type SessionRequest = SessionEnds & { readonly callId: string; readonly instance: string };
 
 /** 488: this SDP cannot be carried. 503: no port or no room left. */
 export type Refused = { readonly ok: false; readonly status: 488 | 503; readonly reason: string };
@@ -66,3 +55,344 @@ export type SessionSnapshot = {
   readonly isOnHold: boolean;
   readonly streams: readonly (Readonly<ByLeg<LegSnapshot>> & { readonly type: string })[];
 };
+
+/** What a session uses of the table that owns it. */
+export type SessionTable = {
+  readonly rules: () => SessionRules;
+  /** Null = no port left. */
+  readonly openStream: (session: MediaSession, type: string) => Promise<MediaStream | null>;
+  readonly counters: (stream: MediaStream) => StreamCounters | null;
+  /** The instance whose call holds this port of ours; null = nobody, or not our address. */
+  readonly holderOf: (address: string, port: number) => string | null;
+  readonly count: (reason: string) => void;
+  readonly ended: (session: MediaSession) => void;
+};
+
+/** An exchange of this session, with what is needed to undo it. */
+type Pending = Exchange & {
+  /** Streams that this offer opened. */
+  readonly opened: readonly MediaStream[];
+  readonly before: readonly (MediaStream | null)[];
+  readonly appliedBefore: ReadonlyMap<MediaStream, Readonly<ByLeg<AppliedLeg | null>>>;
+  isApplied: boolean;
+  /** Branch whose final answer was taken; null = none yet. */
+  finalBranch: string | null;
+};
+
+export class MediaSession {
+  readonly request: SessionRequest;
+  readonly #table: SessionTable;
+  readonly #isOverLimit: boolean;
+  #signallingAddress: string;
+  #isReleased = false;
+  #isAnswered = false;
+  /** By m= line. */
+  #streams: (MediaStream | null)[] = [];
+  readonly #exchanges: ByLeg<Pending | null> = { outer: null, inner: null };
+  /** Counts offers and their failures, so that an offer that was overtaken while opening ports gives up. */
+  readonly #turns: ByLeg<number> = { outer: 0, inner: 0 };
+
+  /** `isOverLimit`: the table has no room; every offer is answered 503. */
+  constructor(request: SessionRequest, table: SessionTable, isOverLimit: boolean) {
+    this.request = request;
+    this.#table = table;
+    this.#isOverLimit = isOverLimit;
+    this.#signallingAddress = request.outer.signallingAddress;
+  }
+
+  /** A final answer has passed, so that silence counts. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** Streams that hold ports. */
+  get openStreams(): readonly MediaStream[] {
+    const all = new Set<MediaStream>();
+    for (const stream of this.#streams) if (stream?.isOpen === true) all.add(stream);
+    for (const leg of ["outer", "inner"] as const) {
+      for (const stream of this.#exchanges[leg]?.opened ?? []) if (stream.isOpen) all.add(stream);
+    }
+    return [...all];
+  }
+
+  /** Either side has asked the other to be quiet on some stream. */
+  get isOnHold(): boolean {
+    return this.#streams.some(
+      (stream) => stream !== null && (isHeldBy(stream, "outer") || isHeldBy(stream, "inner")),
+    );
+  }
+
+  /**
+   * The body of an offer that came from that side; the result is what goes to the other side. Also for an
+   * offer in a response, whose answer comes in the ACK or PRACK.
+   */
+  async offer(from: LegName, sdp: Uint8Array | string): Promise<OfferResult> {
+    if (this.#isReleased) return this.#refuse(503, "media-session-ended");
+    if (this.#isOverLimit) return this.#refuse(503, "media-sessions-full");
+    const description = parse(sdp, this.#table.rules().linesMax);
+    if (description === null) return this.#refuse(488, "sdp-malformed");
+    const live = judgeOffer(description, policyOf(this.request, from));
+    if (live.every((line) => line === null)) return this.#refuse(488, "sdp-not-acceptable");
+    if (live.some((line) => line !== null && this.#isLoop(from, line.remote))) {
+      return this.#refuse(488, "sdp-names-ourselves");
+    }
+    const turn = ++this.#turns[from];
+    const before = this.#streams;
+    const opened = await this.#openMissing(description, live);
+    const isOvertaken = this.#isReleased || turn !== this.#turns[from] || before !== this.#streams;
+    if (opened === null || isOvertaken) {
+      for (const stream of opened?.values() ?? []) stream.close();
+      return this.#refuse(503, isOvertaken ? "media-offer-overtaken" : "media-no-port");
+    }
+    return { ok: true, sdp: this.#begin(from, description, live, opened) };
+  }
+
+  /**
+   * The answer to the pending offer of the other side. May come again: 18x, then 2xx, of one branch (To tag)
+   * or several. The latest is live until a final one; further branches after it are only rewritten.
+   */
+  answer(
+    from: LegName,
+    sdp: Uint8Array | string,
+    o: { readonly branch: string; readonly final: boolean },
+  ): AnswerResult {
+    const exchange = this.#exchanges[otherLeg(from)];
+    if (exchange === null) return this.#refuseAnswer("media-no-offer");
+    const answer = parse(sdp, this.#table.rules().linesMax);
+    if (answer === null) return this.#refuseAnswer("sdp-malformed");
+    const judged = judgeAnswer(exchange, answer, policyOf(this.request, from));
+    const isDead = judged.lines.every((line) => line === null);
+    if (isDead && judged.isInsecure) return this.#refuseAnswer("sdp-not-acceptable");
+    if (judged.lines.some((line) => line !== null && this.#isLoop(from, line.legs[from].remote))) {
+      return this.#refuseAnswer("sdp-names-ourselves");
+    }
+    const isTooLate = exchange.finalBranch !== null && exchange.finalBranch !== o.branch;
+    if (!isTooLate) this.#commit(exchange, judged.lines, o);
+    const address = addressTowards(this.request, exchange.from);
+    return { ok: true, sdp: formatAnswer(exchange, answer, judged.lines, address) };
+  }
+
+  /** The offer was refused: back to the state before it. `from` = who offered; left out = whoever did. */
+  offerFailed(from?: LegName): void {
+    for (const leg of from === undefined ? (["outer", "inner"] as const) : [from]) {
+      this.#turns[leg]++;
+      const exchange = this.#exchanges[leg];
+      if (exchange === null || exchange.finalBranch !== null) continue;
+      this.#exchanges[leg] = null;
+      this.#rollBack(exchange);
+    }
+  }
+
+  /** The phone came back from elsewhere: its new address may send, and gets packets early. */
+  setSignallingAddress(address: string): void {
+    if (address === this.#signallingAddress) return;
+    this.#signallingAddress = address;
+    for (const stream of this.openStreams) {
+      const applied = stream.applied("outer");
+      if (applied === null) continue;
+      const settings = this.#settings("outer", applied.remote, applied.settings);
+      stream.apply("outer", { ...applied, settings });
+    }
+  }
+
+  /** Nothing came for too long: the ports go back. A later offer of the dialog opens new ones. */
+  giveUpPorts(): void {
+    this.#closeAll();
+    this.#isAnswered = false;
+  }
+
+  /** Ports are free at once, and rest. Idempotent; an offer under way gives up. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#closeAll();
+    this.#table.ended(this);
+  }
+
+  /** Newest packet of either side on any stream; 0 = none yet. */
+  get lastSeenMs(): number {
+    let newest = 0;
+    for (const stream of this.#streams) {
+      const counters = stream === null ? null : this.#table.counters(stream);
+      if (counters === null) continue;
+      newest = Math.max(newest, counters.outer.lastSeenMs, counters.inner.lastSeenMs);
+    }
+    return newest;
+  }
+
+  snapshot(): SessionSnapshot {
+    const { callId, instance } = this.request;
+    const streams: { type: string; outer: LegSnapshot; inner: LegSnapshot }[] = [];
+    for (const stream of this.openStreams) {
+      const counters = this.#table.counters(stream);
+      if (counters === null) continue;
+      const outer = snapshotOf(stream.applied("outer"), counters.outer);
+      const inner = snapshotOf(stream.applied("inner"), counters.inner);
+      streams.push({ type: stream.type, outer, inner });
+    }
+    return { callId, instance, isOnHold: this.isOnHold, streams };
+  }
+
+  /** New ports for lines that have none, by m= line. Null = not enough; nothing is held then. */
+  async #openMissing(
+    description: SessionDescription,
+    live: readonly (LiveLine | null)[],
+  ): Promise<Map<number, MediaStream> | null> {
+    const known = this.#streams;
+    const opened = new Map<number, MediaStream>();
+    for (const [at, media] of description.media.entries()) {
+      if (live[at] === null || known[at]?.isOpen === true) continue;
+      const stream = await this.#table.openStream(this, media.type);
+      if (stream !== null) {
+        opened.set(at, stream);
+        continue;
+      }
+      for (const one of opened.values()) one.close();
+      return null;
+    }
+    return opened;
+  }
+
+  /** The exchange is pending from here on; gives the text for the far side. */
+  #begin(
+    from: LegName,
+    offer: SessionDescription,
+    live: readonly (LiveLine | null)[],
+    opened: ReadonlyMap<number, MediaStream>,
+  ): string {
+    const leg = otherLeg(from);
+    const policy = policyOf(this.request, leg);
+    const lines = live.map((line, at): OfferedLine | null => {
+      const stream = opened.get(at) ?? this.#streams[at];
+      if (line === null || stream === null || stream === undefined) return null;
+      return offerLine(line, offer.media[at]!, stream, { leg, policy });
+    });
+    const replaced = this.#exchanges[from];
+    const exchange: Pending = {
+      from,
+      offer,
+      lines,
+      opened: [...opened.values()],
+      before: this.#streams,
+      appliedBefore: new Map(this.#known().map((stream) => [stream, appliedOf(stream)])),
+      isApplied: false,
+      finalBranch: null,
+    };
+    this.#exchanges[from] = exchange;
+    if (replaced !== null) this.#closeUnused(replaced.opened);
+    return formatOffer(exchange, addressTowards(this.request, leg));
+  }
+
+  #commit(
+    exchange: Pending,
+    lines: readonly (AgreedLine | null)[],
+    o: { readonly branch: string; readonly final: boolean },
+  ): void {
+    for (const line of lines) if (line !== null) this.#apply(line, exchange.isApplied);
+    exchange.isApplied = true;
+    const length = Math.max(exchange.before.length, lines.length);
+    this.#streams = Array.from({ length }, (_, at) => {
+      return lines[at]?.stream ?? (o.final ? null : (exchange.before[at] ?? null));
+    });
+    if (!o.final) return;
+    exchange.finalBranch = o.branch;
+    this.#isAnswered = true;
+    this.#closeUnused([...exchange.opened, ...exchange.before]);
+  }
+
+  /** `isRepeated`: an answer to this offer was applied before; what is the same does not open learning again. */
+  #apply(line: AgreedLine, isRepeated: boolean): void {
+    for (const leg of ["outer", "inner"] as const) {
+      const { remote, keys, profile } = line.legs[leg];
+      const settings = this.#settings(leg, remote, keys);
+      const known = line.stream.applied(leg);
+      if (isRepeated && isDeepStrictEqual(known?.settings, settings)) continue;
+      line.stream.apply(leg, { settings, remote, profile });
+    }
+  }
+
+  #rollBack(exchange: Pending): void {
+    this.#streams = exchange.before.map((stream) => (stream?.isOpen === true ? stream : null));
+    this.#closeUnused(exchange.opened);
+    for (const [stream, legs] of exchange.appliedBefore) {
+      for (const leg of ["outer", "inner"] as const) {
+        const applied = legs[leg];
+        if (applied !== null && stream.applied(leg) !== applied) stream.apply(leg, applied);
+      }
+    }
+  }
+
+  /** Of these streams those that no m= line and no other offer needs any more. */
+  #closeUnused(streams: readonly (MediaStream | null)[]): void {
+    const used = new Set<MediaStream | null>(this.#streams);
+    for (const exchange of [this.#exchanges.outer, this.#exchanges.inner]) {
+      if (exchange === null || exchange.finalBranch !== null) continue;
+      for (const stream of exchange.opened) used.add(stream);
+    }
+    for (const stream of streams) if (!used.has(stream)) stream?.close();
+  }
+
+  #closeAll(): void {
+    for (const stream of this.openStreams) stream.close();
+    this.#streams = [];
+    this.#exchanges.outer = null;
+    this.#exchanges.inner = null;
+  }
+
+  #known(): MediaStream[] {
+    return this.#streams.filter((stream) => stream !== null);
+  }
+
+  #settings(leg: LegName, remote: RemoteMedia, keys: LegKeys): LegSettings {
+    const { request } = this;
+    const outer = { ...request.outer, signallingAddress: this.#signallingAddress };
+    const rules = this.#table.rules();
+    const isHairpin = this.#holderOf(remote) === request.instance;
+    return settingsOf({ ...request, outer }, leg, remote, { keys, rules, isHairpin });
+  }
+
+  /** A phone that names a port of ours would make us send to ourselves. */
+  #isLoop(leg: LegName, remote: RemoteMedia): boolean {
+    return leg === "outer" && this.#holderOf(remote) !== null;
+  }
+
+  #holderOf(remote: RemoteMedia): string | null {
+    if (remote.address === null) return null;
+    return this.#table.holderOf(remote.address, remote.rtpPort);
+  }
+
+  #refuse(status: 488 | 503, reason: string): Refused {
+    this.#table.count(reason);
+    return { ok: false, status, reason };
+  }
+
+  #refuseAnswer(reason: string): AnswerResult {
+    this.#table.count(reason);
+    return { ok: false, status: 488, reason };
+  }
+}
+
+/** Null when it is no session description, or has too many m= lines. */
+function parse(sdp: Uint8Array | string, maxMedia: number): SessionDescription | null {
+  const text = typeof sdp === "string" ? sdp : Buffer.from(sdp).toString("latin1");
+  try {
+    return parseSessionDescription(text, { maxMedia, maxLengthBytes: SDP_BYTES_MAX });
+  } catch (error) {
+    if (error instanceof SdpSyntaxError) return null;
+    throw error;
+  }
+}
+
+function appliedOf(stream: MediaStream): Readonly<ByLeg<AppliedLeg | null>> {
+  return { outer: stream.applied("outer"), inner: stream.applied("inner") };
+}
+
+function isHeldBy(stream: MediaStream, leg: LegName): boolean {
+  const applied = stream.applied(leg);
+  return applied !== null && applied.remote.direction !== "sendrecv";
+}
+
+function snapshotOf(applied: AppliedLeg | null, view: LegView): LegSnapshot {
+  const signalled = applied?.settings.signalled ?? null;
+  return { ...view, signalled, isSrtp: applied?.profile.isSecure ?? false };
+}

@@ -30,6 +30,8 @@ export type AppliedLeg = {
 };
 
 export type StreamPlaces = {
+  /** Of the m= line: audio, video, ... */
+  readonly type: string;
   readonly engine: MediaEngine;
   readonly random: (lengthBytes: number) => Uint8Array;
   readonly pools: Readonly<ByLeg<PortPool>>;
@@ -52,6 +54,10 @@ export class MediaStream {
     this.handle = handle;
     this.rtpPorts = rtpPorts;
     this.keys = { outer: new OwnKeys(places.random), inner: new OwnKeys(places.random) };
+  }
+
+  get type(): string {
+    return this.#places.type;
   }
 
   get isOpen(): boolean {

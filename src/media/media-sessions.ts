@@ -1,0 +1,244 @@
+/**
+ * The table of all media sessions of one proxy: port pools, limits, silence, status. One shared tick looks
+ * after silence; there is no timer a call. Owns the sessions; the engine owns the sockets.
+ */
+import { canonicalAddress } from "../config/address-class.ts";
+import type { Clock, Log, Timer } from "../io/types.ts";
+import type { LegName, MediaEngine } from "./engine.ts";
+import { MediaSession, type SessionRequest, type SessionTable } from "./media-session.ts";
+import { type MediaStream, openStream } from "./media-stream.ts";
+import { PortPool, type PortRange } from "./port-pool.ts";
+
+const SILENCE_TICK_MS = 1000;
+
+/** What the configuration says about media; times in milliseconds. */
+export type MediaOptions = {
+  readonly outerPorts: PortRange;
+  readonly innerPorts: PortRange;
+  /** Where ports will be opened, so that status can count them before the first call. */
+  readonly outerAddress: string;
+  readonly innerAddress: string;
+  readonly sessionsMax: number;
+  /** m= lines of one SDP body; more is 488. */
+  readonly linesMax: number;
+  readonly mediaSilentMs: number;
+  readonly mediaTimeoutMs: number;
+  /** Plain RTP outside is learnt from any source. Hijackable; off by default. */
+  readonly learnsAnySource: boolean;
+  /** Further addresses that are ours or inside, beside those that each session names: never a phone's. */
+  readonly forbiddenAddresses: readonly string[];
+};
+
+/** Ports count pairs. */
+export type MediaStatus = {
+  readonly sessions: number;
+  readonly streams: number;
+  readonly portsInUse: number;
+  readonly portsResting: number;
+  readonly portsTotal: number;
+  /** Packets dropped since the start, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+};
+
+type Watched = { isSilent: boolean; quietSinceMs: number };
+
+export class MediaSessions {
+  readonly #engine: MediaEngine;
+  readonly #clock: Clock;
+  readonly #random: (lengthBytes: number) => Uint8Array;
+  readonly #log: Log;
+  readonly #count: (reason: string) => void;
+  readonly #onSilent: (session: MediaSession) => void;
+  #options: MediaOptions;
+  readonly #sessions = new Map<MediaSession, Watched>();
+  /** By leg, address and range: pools of a range that was configured away live until their calls end. */
+  readonly #pools = new Map<string, PortPool>();
+  readonly #holders = new Map<string, string>();
+  #streams = 0;
+  #timer: Timer | null = null;
+  readonly #table: SessionTable;
+
+  constructor(o: {
+    engine: MediaEngine;
+    clock: Clock;
+    random: (lengthBytes: number) => Uint8Array;
+    log: Log;
+    count: (reason: string) => void;
+    options: MediaOptions;
+    /** Both ways silent for `mediaSilentMs`; once until packets flow again. */
+    onSilent: (session: MediaSession) => void;
+  }) {
+    this.#engine = o.engine;
+    this.#clock = o.clock;
+    this.#random = o.random;
+    this.#log = o.log;
+    this.#count = o.count;
+    this.#onSilent = o.onSilent;
+    this.#options = o.options;
+    this.#table = this.#makeTable();
+    this.#openPools();
+  }
+
+  create(request: SessionRequest): MediaSession {
+    const isOverLimit = this.#sessions.size >= this.#options.sessionsMax;
+    const session = new MediaSession(request, this.#table, isOverLimit);
+    if (isOverLimit) return session;
+    this.#sessions.set(session, { isSilent: false, quietSinceMs: this.#clock.now() });
+    this.#timer ??= this.#clock.after(SILENCE_TICK_MS, () => this.#watch());
+    return session;
+  }
+
+  get sessions(): Iterable<MediaSession> {
+    return this.#sessions.keys();
+  }
+
+  get status(): MediaStatus {
+    let portsInUse = 0;
+    let portsResting = 0;
+    let portsTotal = 0;
+    const current = this.#currentKeys();
+    for (const [key, pool] of this.#pools) {
+      portsInUse += pool.inUse;
+      portsResting += pool.resting;
+      if (current.has(key)) portsTotal += pool.total;
+    }
+    const sessions = this.#sessions.size;
+    const streams = this.#streams;
+    const { drops } = this.#engine;
+    return { sessions, streams, portsInUse, portsResting, portsTotal, drops };
+  }
+
+  /** Counts for new offers; calls keep the ports they have. */
+  reload(options: MediaOptions): void {
+    this.#options = options;
+    this.#openPools();
+    const current = this.#currentKeys();
+    for (const [key, pool] of this.#pools) {
+      if (!current.has(key) && pool.inUse === 0) this.#pools.delete(key);
+    }
+  }
+
+  /** Ends every session. */
+  close(): void {
+    for (const session of [...this.#sessions.keys()]) session.release();
+  }
+
+  #makeTable(): SessionTable {
+    return {
+      rules: () => this.#options,
+      openStream: (session, type) => this.#openStream(session, type),
+      counters: (stream) => this.#engine.counters(stream.handle),
+      holderOf: (address, port) => this.#holders.get(holderKey(address, port)) ?? null,
+      count: this.#count,
+      ended: (session) => this.#ended(session),
+    };
+  }
+
+  async #openStream(session: MediaSession, type: string): Promise<MediaStream | null> {
+    const { outer, inner, instance, callId } = session.request;
+    const addresses = { outer: outer.bindAddress, inner: inner.bindAddress };
+    const pools = {
+      outer: this.#pool("outer", outer.bindAddress),
+      inner: this.#pool("inner", inner.bindAddress),
+    };
+    const closed = (stream: MediaStream) => this.#streamClosed(stream);
+    const places = { engine: this.#engine, random: this.#random, type, pools, addresses, closed };
+    try {
+      const stream = await openStream(places);
+      if (stream !== null) this.#streamOpened(stream, instance);
+      return stream;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#log.error("media-open-failed", { instance, callId, message });
+      return null;
+    }
+  }
+
+  #streamOpened(stream: MediaStream, instance: string): void {
+    this.#streams++;
+    for (const key of holderKeys(stream)) this.#holders.set(key, instance);
+  }
+
+  #streamClosed(stream: MediaStream): void {
+    this.#streams--;
+    for (const key of holderKeys(stream)) this.#holders.delete(key);
+  }
+
+  #ended(session: MediaSession): void {
+    this.#sessions.delete(session);
+    if (this.#sessions.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #watch(): void {
+    this.#timer = this.#clock.after(SILENCE_TICK_MS, () => this.#watch());
+    const now = this.#clock.now();
+    for (const [session, watched] of this.#sessions) this.#watchOne(session, watched, now);
+  }
+
+  /** Ringing and hold may be silent for as long as they like. */
+  #watchOne(session: MediaSession, watched: Watched, now: number): void {
+    if (!session.isAnswered || session.isOnHold) {
+      watched.quietSinceMs = now;
+      return;
+    }
+    const since = Math.max(watched.quietSinceMs, session.lastSeenMs);
+    const { mediaSilentMs, mediaTimeoutMs } = this.#options;
+    const { callId, instance } = session.request;
+    if (now - since < mediaSilentMs) {
+      watched.isSilent = false;
+      return;
+    }
+    if (!watched.isSilent) {
+      watched.isSilent = true;
+      this.#count("media-silent");
+      this.#log.warn("media-silent", { callId, instance, silentMs: now - since });
+      this.#onSilent(session);
+    }
+    if (now - since < mediaTimeoutMs) return;
+    this.#count("media-timeout");
+    this.#log.warn("media-timeout", { callId, instance, silentMs: now - since });
+    session.giveUpPorts();
+  }
+
+  #openPools(): void {
+    this.#pool("outer", this.#options.outerAddress);
+    this.#pool("inner", this.#options.innerAddress);
+  }
+
+  #pool(leg: LegName, address: string): PortPool {
+    const key = this.#poolKey(leg, address);
+    const known = this.#pools.get(key);
+    if (known !== undefined) return known;
+    const range = this.#range(leg);
+    const pool = new PortPool({ range, clock: this.#clock, random: this.#random });
+    this.#pools.set(key, pool);
+    return pool;
+  }
+
+  #range(leg: LegName): PortRange {
+    return leg === "outer" ? this.#options.outerPorts : this.#options.innerPorts;
+  }
+
+  #poolKey(leg: LegName, address: string): string {
+    const { from, to } = this.#range(leg);
+    return `${leg} ${from}-${to} ${address}`;
+  }
+
+  /** Pools of the ranges that are configured now. */
+  #currentKeys(): Set<string> {
+    const suffixes = (["outer", "inner"] as const).map((leg) => this.#poolKey(leg, ""));
+    const keys = [...this.#pools.keys()];
+    return new Set(keys.filter((key) => suffixes.some((suffix) => key.startsWith(suffix))));
+  }
+}
+
+function holderKey(address: string, port: number): string {
+  return `${canonicalAddress(address)} ${port - (port % 2)}`;
+}
+
+function holderKeys(stream: MediaStream): string[] {
+  const { addresses, rtpPorts } = stream;
+  return (["outer", "inner"] as const).map((leg) => holderKey(addresses[leg], rtpPorts[leg]));
+}
