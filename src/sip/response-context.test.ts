@@ -11,6 +11,9 @@ import { ResponseContext, type ResponseContextOptions } from "./response-context
 
 type Edit = ResponseContextOptions["response"];
 
+/** Every promise that can go on has gone on. */
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 /** A phone whose request waits to be forwarded; each step of the context is on the ladder. */
 function forwarding(
   o: {
@@ -38,6 +41,7 @@ function forwarding(
       ladder.note(`ended ${status}`);
       o.ended?.();
     },
+    rejected: (error) => ladder.note(`rejected ${error}`),
     ...(o.isProgressing === undefined ? {} : { isProgressing: o.isProgressing }),
   });
   const first = ladder.pbx;
@@ -585,7 +589,7 @@ test("while the owner works on a response the next ones wait, and their order is
   says(first, 200);
   expect(ladder.steps()).toEqual(["0 pbx <- INVITE", "0 branch 0: 183"]);
   waiting[0]?.();
-  await Promise.resolve();
+  await settled();
   expect(ladder.steps()).toEqual([
     "0 phone <- 183 INVITE",
     "0 branch 0: 180",
@@ -607,7 +611,7 @@ test("the phone hangs up while the owner works on the 200: the 200 still wins", 
   context.cancel();
   expect(ladder.steps()).toEqual(["0 pbx <- INVITE", "0 branch 0: 200"]);
   waiting[0]?.();
-  await Promise.resolve();
+  await settled();
   expect(ladder.steps()).toEqual(["0 phone <- 200 INVITE", "0 ended 200"]);
   expect(ladder.leftOver()).toEqual([0, 0]);
 });
@@ -621,6 +625,30 @@ test("an owner that throws at a final response: the phone gets 500, the error go
   forward();
   expect(() => says(first, 486)).toThrow("owner broke");
   expect(ladder.steps().slice(-2)).toEqual(["0 phone <- 500 INVITE", "0 ended 500"]);
+  expect(ladder.leftOver()).toEqual([0, 0]);
+});
+
+test("an owner whose work on a 200 fails: the phone gets 500, what waited goes on", async () => {
+  const { ladder, first, forward, says } = forwarding({
+    response: (response) =>
+      response.status === 180 ? response : Promise.reject(new Error("owner broke")),
+  });
+  forward();
+  says(first, 183);
+  says(first, 180);
+  says(first, 200);
+  await settled();
+  expect(ladder.steps()).toEqual([
+    "0 pbx <- INVITE",
+    "0 branch 0: 183",
+    "0 branch 0: 180",
+    "0 phone <- 180 INVITE",
+    "0 branch 0: 200",
+    "0 phone <- 500 INVITE",
+    "0 ended 500",
+    "0 rejected Error: owner broke",
+    "0 rejected Error: owner broke",
+  ]);
   expect(ladder.leftOver()).toEqual([0, 0]);
 });
 

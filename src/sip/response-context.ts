@@ -33,7 +33,7 @@ export type ResponseContextOptions = {
    * INVITE a 2xx comes again when it is repeated. Returns what is to be sent (or to compete as a final
    * response), or null to swallow it; a swallowed final response counts for nothing, so call forward()
    * first to try elsewhere. When it throws or rejects, a final response becomes 500, a provisional one
-   * is dropped, and the error goes on.
+   * is dropped, and the error goes on to the caller or to rejected().
    */
   response(
     response: SipResponse,
@@ -47,6 +47,8 @@ export type ResponseContextOptions = {
   ended(outcome: { readonly status: number | null }): void;
   /** Asked when Timer C fires before the cap: true (early media flows) waits once more. */
   isProgressing?(branch: BranchId): boolean;
+  /** Why a promise of response() was rejected. Without it the rejection stays unhandled. */
+  rejected?(error: unknown): void;
 };
 
 type Branch = {
@@ -204,15 +206,20 @@ export class ResponseContext {
       this.#deliver(this.#substitute(arrival));
       throw error;
     }
-    if (!(edited instanceof Promise)) this.#deliver(edited);
-    else
-      void edited.then(
-        (response) => this.#resume(response),
-        (error) => {
-          this.#resume(this.#substitute(arrival));
-          throw error;
-        },
-      );
+    if (edited instanceof Promise) this.#await(arrival, edited);
+    else this.#deliver(edited);
+  }
+
+  #await(arrival: Arrival, pending: Promise<SipResponse | null>): void {
+    const resume = (response: SipResponse | null) => this.#resume(response);
+    const substitute = (error: unknown) => {
+      this.#resume(this.#substitute(arrival));
+      throw error;
+    };
+    pending.then(resume, substitute).catch((error: unknown) => {
+      if (this.#options.rejected === undefined) throw error;
+      this.#options.rejected(error);
+    });
   }
 
   #resume(response: SipResponse | null): void {
