@@ -35,7 +35,9 @@ export function parseNameAddr(value: string): NameAddr {
     }
   }
   const open = value.indexOf("<", nameEnd);
-  if (open < 0) return parseAddrSpec(value, start);
+  const semicolon = value.indexOf(";", nameEnd);
+  // A "<" behind the first ";" is in a quoted parameter: sip:a@b;+sip.instance="<urn:uuid:...>".
+  if (open < 0 || (semicolon >= 0 && semicolon < open)) return parseAddrSpec(value, start);
   const displayName = trimLws(value, start, open);
   if (nameEnd === start && hasSpecial(displayName)) throw new SipSyntaxError("bad display name");
   const close = value.indexOf(">", open);
@@ -49,6 +51,8 @@ function parseAddrSpec(value: string, start: number): NameAddr {
   const semicolon = value.indexOf(";", start);
   const end = semicolon < 0 ? value.length : semicolon;
   const uri = trimLws(value, start, end);
+  // A URI with a comma needs <> (RFC 3261 §20): without them this is a second value.
+  if (uri.includes(",")) throw new SipSyntaxError("comma in a URI without <>");
   const params = parseHeaderParams(value, end);
   return { displayName: "", uri: uri === "*" ? uri : checkUri(uri), params };
 }
@@ -57,7 +61,7 @@ function parseAddrSpec(value: string, start: number): NameAddr {
 function hasSpecial(displayName: string): boolean {
   for (let at = 0; at < displayName.length; at++) {
     const code = displayName.charCodeAt(at);
-    if (code === 0x22 || code === 0x2c || code === 0x3b || code === 0x3e) return true;
+    if (code === 0x22 || code === 0x2c || code === 0x3e) return true;
   }
   return false;
 }
