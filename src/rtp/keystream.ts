@@ -112,11 +112,11 @@ export class Keystream {
   }
 
   #write(firstBlock: number, blocks: number, ssrc: number, high: number, low: number): void {
-    const [salt0, salt1, salt2, salt3] = this.#salt;
-    const word0 = littleEndian(salt0);
-    const word1 = littleEndian(salt1 ^ ssrc);
-    const word2 = littleEndian(salt2 ^ high);
-    const word3 = salt3 ^ (low << 16);
+    const salt = this.#salt;
+    const word0 = littleEndian(salt[0]);
+    const word1 = littleEndian(salt[1] ^ ssrc);
+    const word2 = littleEndian(salt[2] ^ high);
+    const word3 = salt[3] ^ (low << 16);
     let at = firstBlock * 4;
     for (let block = 0; block < blocks; block++, at += 4) {
       counterWords[at] = word0;

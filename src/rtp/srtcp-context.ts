@@ -54,7 +54,9 @@ export class SrtcpContext {
   unprotect(packet: Uint8Array, length: number): number {
     this.refusal = null;
     const end = length - this.overheadBytes;
-    if (!isRtcp(packet, end) || length > PACKET_SCRATCH_BYTES) return this.#refuse("malformed");
+    if (!isRtcp(packet, end) || length > packet.length || length > PACKET_SCRATCH_BYTES) {
+      return this.#refuse("malformed");
+    }
     const ssrc = rtcpSsrc(packet);
     const flagAndIndex = readUint32(packet, end);
     const index = flagAndIndex & INDEX_MAX;

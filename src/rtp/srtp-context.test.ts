@@ -112,6 +112,8 @@ test("too short, too long and broken packets are malformed", () => {
   const long = Buffer.alloc(2045);
   long.set(rtp(1));
   expect(unprotect(receiver, long)).toBe("malformed");
+  expect(receiver.unprotect(packet, packet.length + 1)).toBe(0);
+  expect(receiver.unprotectRtcp(Buffer.from("80c80006cafebabe", "hex"), 40)).toBe(0);
   expect(context().protect(new Uint8Array(30).fill(0x80), 21)).toBe(0);
   expect(context().protect(new Uint8Array(11), 11)).toBe(0);
 });

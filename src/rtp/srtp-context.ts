@@ -109,7 +109,9 @@ export class SrtpContext {
     this.refusal = null;
     const end = length - this.overheadBytes;
     const header = rtpHeaderBytes(packet, end);
-    if (header === 0 || length > PACKET_SCRATCH_BYTES - ROC_BYTES) return this.#refuse("malformed");
+    if (header === 0 || length > packet.length || length > PACKET_SCRATCH_BYTES - ROC_BYTES) {
+      return this.#refuse("malformed");
+    }
     const ssrc = ssrcOf(packet);
     const sequence = sequenceNumber(packet);
     const known = this.#streams.find(ssrc);

@@ -99,6 +99,22 @@ test("100,000 packets with loss, reordering, wraps, replays and tampering: all r
   expect(receiver.ssrcCount).toBe(1);
 });
 
+test("50,000 random packets of every length are refused and leave no trace", () => {
+  const receiver = new SrtpContext({ suite: "AES_CM_128_HMAC_SHA1_80", key });
+  const random = numbers(5764);
+  const noise = randomBytes(70_000);
+  for (let round = 0; round < 50_000; round++) {
+    const start = random(60_000);
+    const packet = noise.subarray(start, start + (round % 100 === 0 ? random(4000) : random(80)));
+    if (packet.length > 2) packet.set([0x80 | random(64), round % 2 === 0 ? 200 : 8]);
+    const length = random(2) === 0 ? packet.length : random(packet.length + 1);
+    expect(receiver.unprotect(packet, length)).toBe(0);
+    expect(receiver.unprotectRtcp(packet, length)).toBe(0);
+  }
+  expect(receiver.ssrcCount).toBe(0);
+  expect(receiver.recovered).toBe(0);
+});
+
 test("10,000 packets there and back keep nothing", () => {
   const sender = new SrtpContext({ suite: "AES_CM_128_HMAC_SHA1_80", key });
   const receiver = new SrtpContext({ suite: "AES_CM_128_HMAC_SHA1_80", key });

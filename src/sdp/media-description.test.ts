@@ -95,10 +95,14 @@ test("the profiles with and without security", () => {
   expect(isSecureProto("UDP/TLS/RTP/SAVPF")).toBe(true);
   expect(isSecureProto("RTP/AVP")).toBe(false);
   expect(isRtpProto("RTP/AVPF")).toBe(true);
+  expect(isRtpProto("UDP/TLS/RTP/SAVPF")).toBe(true);
   expect(isRtpProto("udptl")).toBe(false);
+  expect(isRtpProto("TCP/RTP/AVP")).toBe(false);
   expect(protoWithSecurity("RTP/AVP", true)).toBe("RTP/SAVP");
   expect(protoWithSecurity("RTP/SAVPF", false)).toBe("RTP/AVPF");
   expect(protoWithSecurity("RTP/SAVP", true)).toBe("RTP/SAVP");
+  expect(protoWithSecurity("UDP/TLS/RTP/SAVPF", false)).toBe("RTP/AVPF");
+  expect(protoWithSecurity("UDP/TLS/RTP/SAVPF", true)).toBe("RTP/SAVPF");
   expect(protoWithSecurity("udptl", true)).toBe("udptl");
 });
 

@@ -106,15 +106,20 @@ export function isSecureProto(proto: string): boolean {
   return /(^|\/)SAVPF?$/i.test(proto);
 }
 
-/** True for every RTP profile, false for udptl, TCP/MRCPv2 and the like. */
+/** True for RTP over UDP in every profile; false for udptl, TCP/RTP/AVP, TCP/MRCPv2 and the like. */
 export function isRtpProto(proto: string): boolean {
-  return /(^|\/)RTP\/S?AVPF?$/i.test(proto);
+  return /^(UDP\/TLS\/)?RTP\/S?AVPF?$/i.test(proto);
 }
 
-/** RTP/AVP <-> RTP/SAVP, RTP/AVPF <-> RTP/SAVPF; other protos come back as they are. */
+/**
+ * RTP/AVP <-> RTP/SAVP, RTP/AVPF <-> RTP/SAVPF; the UDP/TLS/ of DTLS goes, our keys are in a=crypto. A proto
+ * that is no RTP, or is right already, comes back as it is.
+ */
 export function protoWithSecurity(proto: string, isSecure: boolean): string {
-  if (!isRtpProto(proto) || isSecureProto(proto) === isSecure) return proto;
-  return isSecure ? proto.replace(/\/AVP/i, "/SAVP") : proto.replace(/\/SAVP/i, "/AVP");
+  if (!isRtpProto(proto)) return proto;
+  const plain = proto.replace(/^UDP\/TLS\//i, "");
+  if (isSecureProto(plain) === isSecure) return plain;
+  return isSecure ? plain.replace(/AVP/i, "SAVP") : plain.replace(/SAVP/i, "AVP");
 }
 
 /** Where RTCP goes: a=rtcp, or null when the line is absent or malformed (then it is port + 1). */

@@ -126,3 +126,40 @@ test("a hostile text of 64 KiB is done with at once", () => {
   }
   expect(performance.now() - start).toBeLessThan(1000);
 });
+
+test("20,000 mutated texts are either refused by name or come back byte for byte", () => {
+  const pieces = [
+    "\r",
+    "\n",
+    "\0",
+    " ",
+    "m=",
+    "m=audio 1 RTP/AVP 0\r\n",
+    "=",
+    "/",
+    "65536",
+    "\xff",
+  ];
+  let seed = 8866;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * below);
+  };
+  let accepted = 0;
+  for (let round = 0; round < 20_000; round++) {
+    let text = crlf(SNOM);
+    for (let edits = 1 + random(3); edits > 0; edits--) {
+      const at = 5 + random(text.length - 5);
+      text = text.slice(0, at) + (pieces[random(pieces.length)] ?? "") + text.slice(at + random(3));
+    }
+    try {
+      const parsed = parseSessionDescription(text);
+      accepted++;
+      expect(formatSessionDescription(parsed)).toBe(text);
+    } catch (error) {
+      expect(error).toBeInstanceOf(SdpSyntaxError);
+    }
+  }
+  expect(accepted).toBeGreaterThan(2000);
+  expect(accepted).toBeLessThan(18_000);
+});
