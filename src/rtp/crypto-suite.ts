@@ -1,6 +1,6 @@
 /**
- * The crypto suites of SDES (RFC 4568 §6.2) as a table; a new suite is a row here and, when it is no
- * counter mode with HMAC, a cipher beside srtp-cipher-cm.ts.
+ * The crypto suites of SDES (RFC 4568 §6.2) as a table; a new suite is a row here and, when it is
+ * no counter mode with HMAC, a cipher beside srtp-cipher-cm.ts.
  */
 
 export type CryptoSuite = "AES_CM_128_HMAC_SHA1_80" | "AES_CM_128_HMAC_SHA1_32";

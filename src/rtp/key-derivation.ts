@@ -1,6 +1,6 @@
 /**
- * Key derivation of SRTP (RFC 3711 §4.3) with a key derivation rate of 0: session keys are made once from
- * the master key and never change. Pure.
+ * Key derivation of SRTP (RFC 3711 §4.3) with a key derivation rate of 0: session keys are made
+ * once from the master key and never change. Pure.
  */
 import { createCipheriv } from "node:crypto";
 import { type CryptoSuite, cryptoSuites } from "./crypto-suite.ts";
@@ -14,7 +14,9 @@ export type SessionKeys = {
 /** Labels of RFC 3711 §4.3.1 and §4.3.2: cipher key, auth key and salt lie one after the other. */
 const FIRST_LABEL = { srtp: 0, srtcp: 3 } as const;
 
-/** `masterKey` is key followed by salt. Throws RangeError when its length does not fit the suite. */
+/**
+ * `masterKey` is key followed by salt. Throws RangeError when its length does not fit the suite.
+ */
 export function deriveSessionKeys(
   suite: CryptoSuite,
   masterKey: Uint8Array,

@@ -1,9 +1,11 @@
 /**
- * AES in counter mode as SRTP uses it (RFC 3711 §4.1.1), made from one open ECB cipher a key. The keystream
- * of 16 consecutive packets of an SSRC is made in one call, which costs a quarter a packet and a sixteenth of
- * the garbage; other packets (late ones, the first after a jump, large ones) get theirs alone.
+ * AES in counter mode as SRTP uses it (RFC 3711 §4.1.1), made from one open ECB cipher a key. The
+ * keystream of 16 consecutive packets of an SSRC is made in one call, which costs a quarter a
+ * packet and a sixteenth of the garbage; other packets (late ones, the first after a jump, large
+ * ones) get theirs alone.
  *
- *   counter block: (salt || 0 0) XOR (0^4 || SSRC || ROC || sequence || 0 0), + block number in bytes 14, 15
+ *   counter block: (salt || 0 0) XOR (0^4 || SSRC || ROC || sequence || 0 0)
+ *   and the block number in bytes 14 and 15
  */
 import { createCipheriv } from "node:crypto";
 import { PACKET_SCRATCH_BYTES, type PacketScratch } from "./packet-scratch.ts";
@@ -52,9 +54,10 @@ export class Keystream {
   }
 
   /**
-   * XORs the scratch from `start` (a multiple of 4) to `end` with the keystream of this packet; up to 3 bytes
-   * behind `end` are scrambled. `high` and `low` are the 48-bit packet index: ROC and sequence number in
-   * SRTP. Call it for authenticated or own packets only, since it changes `ahead`.
+   * XORs the scratch from `start` (a multiple of 4) to `end` with the keystream of this packet; up
+   * to 3 bytes behind `end` are scrambled. `high` and `low` are the 48-bit packet index: ROC and
+   * sequence number in SRTP. Call it for authenticated or own packets only, since it changes
+   * `ahead`.
    */
   apply(
     scratch: PacketScratch,
@@ -84,8 +87,8 @@ export class Keystream {
   }
 
   /**
-   * A group is made when it follows the last one, or at its second packet: a single stray or late packet
-   * must not throw away what the stream needs next.
+   * A group is made when it follows the last one, or at its second packet: a single stray or late
+   * packet must not throw away what the stream needs next.
    */
   #hasAhead(
     ahead: KeystreamAhead,

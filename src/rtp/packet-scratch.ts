@@ -1,7 +1,8 @@
 /**
- * The one packet that is being worked on. SRTP runs synchronously, so a thread needs only one: 4-aligned, to
- * XOR by words, with its prefixes made once (a subarray a packet would cost 25 ns and garbage). A caller that
- * receives into `packetScratch.bytes` and passes that array spares two copies.
+ * The one packet that is being worked on. SRTP runs synchronously, so a thread needs only one:
+ * 4-aligned, to XOR by words, with its prefixes made once (a subarray a packet would cost 25 ns and
+ * garbage). A caller that receives into `packetScratch.bytes` and passes that array spares two
+ * copies.
  */
 
 export const PACKET_SCRATCH_BYTES = 2048;
@@ -23,7 +24,9 @@ export class PacketScratch {
     return this.#prefixes[length]!;
   }
 
-  /** Copies a packet in; at most PACKET_SCRATCH_BYTES of it. Nothing to do when it is here already. */
+  /**
+   * Copies a packet in; at most PACKET_SCRATCH_BYTES of it. Nothing to do when it is here already.
+   */
   load(packet: Uint8Array, length: number): void {
     if (packet === this.bytes) return;
     const isWhole = packet.length <= PACKET_SCRATCH_BYTES;

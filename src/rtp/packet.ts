@@ -1,8 +1,9 @@
 /**
- * Views on one datagram of a media port: which protocol it is and the fixed fields of RTP and RTCP. Nothing
- * is copied and nothing allocated; the buffer may be longer than the packet, so `length` is always passed.
+ * Views on one datagram of a media port: which protocol it is and the fixed fields of RTP and RTCP.
+ * Nothing is copied and nothing allocated; the buffer may be longer than the packet, so `length` is
+ * always passed.
  *
- *   RTP (RFC 3550 §5.1)   V=2|P|X|CC  M|PT  sequence(16)  timestamp(32)  SSRC(32)  CSRC*CC  [extension]
+ *   RTP (RFC 3550 §5.1)   V=2|P|X|CC  M|PT  sequence(16)  time(32)  SSRC(32)  CSRC*CC  [extension]
  *   RTCP (§6.4)           V=2|P|RC    PT    length(16)    SSRC of sender(32)  ...
  */
 
@@ -27,7 +28,10 @@ export function isRtcp(packet: Uint8Array, length: number): boolean {
   return length >= 8 && packet[0]! >> 6 === 2 && isRtcpType(packet[1]!);
 }
 
-/** Packet types 192..223; in RTP they would be payload types 64..95 with the marker, which nobody uses. */
+/**
+ * Packet types 192..223; in RTP they would be payload types 64..95 with the marker, which nobody
+ * uses.
+ */
 function isRtcpType(type: number): boolean {
   return type >= 192 && type <= 223;
 }

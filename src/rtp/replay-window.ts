@@ -1,13 +1,16 @@
 /**
- * Remembers which of the last packet indexes of one SSRC were seen (RFC 3711 §3.3.2), as a ring of bits in
- * the manner of RFC 6479: moving forward clears words and shifts nothing. Owned by one SSRC of one context.
- * Accept only after the tag was verified.
+ * Remembers which of the last packet indexes of one SSRC were seen (RFC 3711 §3.3.2), as a ring of
+ * bits in the manner of RFC 6479: moving forward clears words and shifts nothing. Owned by one SSRC
+ * of one context. Accept only after the tag was verified.
  */
 
 /** An index this far or further below the highest is too old to be told from a replay. */
 export const REPLAY_WINDOW_PACKETS = 128;
 
-/** 256 bits: the window and more than a word, so that a word being filled never hides one being asked. */
+/**
+ * 256 bits: the window and more than a word, so that a word being filled never hides one being
+ * asked.
+ */
 const WORDS = 8;
 
 export class ReplayWindow {

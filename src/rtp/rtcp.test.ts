@@ -30,7 +30,7 @@ const senderReport: RtcpReport = {
   blocks: [block],
 };
 
-test("a sender report has the bytes of RFC 3550 §6.4.1 and an SDES with the CNAME behind it", () => {
+test("a sender report has the bytes of RFC 3550 §6.4.1, then an SDES with the CNAME", () => {
   expect(Buffer.from(formatRtcpReport(senderReport, "a@b")).toString("hex")).toBe(
     "81c8000cdeadbeef" +
       "b44db70520000000ee6b28000000003200001f40" +

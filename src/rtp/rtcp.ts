@@ -1,8 +1,10 @@
 /**
- * RTCP sender and receiver reports (RFC 3550 §6.4), read and written as far as loss and round trip need them.
- * Other packets of a compound are stepped over. Pure; not on the relay's packet path, so it may allocate.
+ * RTCP sender and receiver reports (RFC 3550 §6.4), read and written as far as loss and round trip
+ * need them. Other packets of a compound are stepped over. Pure; not on the relay's packet path, so
+ * it may allocate.
  *
- *   V=2|P|RC  PT  length(16)   SSRC   [NTP(64)  RTP time(32)  packets(32)  octets(32)]   report block(192) * RC
+ *   V=2|P|RC  PT  length(16)  SSRC  [NTP(64)  RTP time(32)  packets(32)  octets(32)]
+ *   report block(192) * RC
  */
 import { readUint32, writeUint32 } from "./packet.ts";
 
@@ -95,7 +97,10 @@ function readBlock(packet: Uint8Array, at: number): ReportBlock {
   };
 }
 
-/** One compound packet: the SR or RR and the SDES with the CNAME that RFC 3550 §6.1 wants. At most 31 blocks. */
+/**
+ * One compound packet: the SR or RR and the SDES with the CNAME that RFC 3550 §6.1 wants. At most
+ * 31 blocks.
+ */
 export function formatRtcpReport(report: RtcpReport, cname: string): Uint8Array {
   const infoBytes = report.sender === null ? 0 : SENDER_INFO_BYTES;
   const reportBytes = 8 + infoBytes + BLOCK_BYTES * report.blocks.length;
@@ -155,7 +160,10 @@ export function ntpMiddle(time: { ntpSeconds: number; ntpFraction: number }): nu
   return ((time.ntpSeconds << 16) | (time.ntpFraction >>> 16)) >>> 0;
 }
 
-/** Round trip by a block about our own SSRC (RFC 3550 §6.4.1), null when the peer had no SR of ours yet. */
+/**
+ * Round trip by a block about our own SSRC (RFC 3550 §6.4.1), null when the peer had no SR of ours
+ * yet.
+ */
 export function roundTripMs(block: ReportBlock, nowMs: number): number | null {
   if (block.lastSenderReport === 0) return null;
   const now = ntpMiddle(ntpTime(nowMs));

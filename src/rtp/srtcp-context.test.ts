@@ -27,7 +27,7 @@ function unprotect(receiver: SrtpContext, packet: Uint8Array): string {
     : Buffer.from(copy.subarray(0, length)).toString("hex");
 }
 
-test("the second packet is the one of libsrtp's own test; the tag has 80 bits under _32 too", () => {
+test("the second packet is libsrtp's own; the tag has 80 bits under _32 too", () => {
   const sender = context();
   expect(protect(sender, report)).toBe(slowProtectRtcp(keys, report, 0).toString("hex"));
   expect(protect(sender, report)).toBe(vectors.rtcp.protected);

@@ -1,8 +1,10 @@
 /**
- * SRTCP (RFC 3711 §3.4) with one key in one direction; part of an SrtpContext, which hands the calls on. The
- * index is sent in the packet, so nothing is estimated. Owns the sending index and the windows by SSRC.
+ * SRTCP (RFC 3711 §3.4) with one key in one direction; part of an SrtpContext, which hands the
+ * calls on. The index is sent in the packet, so nothing is estimated. Owns the sending index and
+ * the windows by SSRC.
  *
- *   header, SSRC (8) | rest (encrypted) | E(1) index(31) | MKI | tag     tag = HMAC(all before the MKI)
+ *   header, SSRC (8) | rest (encrypted) | E(1) index(31) | MKI | tag
+ *   tag = HMAC(all before the MKI)
  */
 import { isRtcp, readUint32, rtcpSsrc, writeUint32 } from "./packet.ts";
 import { PACKET_SCRATCH_BYTES, packetScratch } from "./packet-scratch.ts";

@@ -1,6 +1,7 @@
 /**
- * AES counter mode with HMAC-SHA1 (RFC 3711 §4.1, §4.2) for one direction of SRTP or of SRTCP: what changes
- * the bytes. Index, replay and SSRC are the context's. Works on the thread's packet scratch.
+ * AES counter mode with HMAC-SHA1 (RFC 3711 §4.1, §4.2) for one direction of SRTP or of SRTCP: what
+ * changes the bytes. Index, replay and SSRC are the context's. Works on the thread's packet
+ * scratch.
  */
 
 import type { CryptoSuite } from "./crypto-suite.ts";
@@ -25,14 +26,19 @@ export class CounterModeCipher {
     this.#keyedHash = new Bun.CryptoHasher("sha1", keys.authKey);
   }
 
-  /** Tag of the first `length` bytes of the scratch, written at `at` (which may lie inside them). */
+  /**
+   * Tag of the first `length` bytes of the scratch, written at `at` (which may lie inside them).
+   */
   writeTag(length: number, at: number): void {
     this.#hash(length);
     const { bytes } = packetScratch;
     for (let i = 0; i < this.tagBytes; i++) bytes[at + i] = digest[i]!;
   }
 
-  /** Whether the first `length` bytes of the scratch have the tag at `tag[at]`. Compares every byte always. */
+  /**
+   * Whether the first `length` bytes of the scratch have the tag at `tag[at]`. Compares every byte
+   * always.
+   */
   isTag(length: number, tag: Uint8Array, at: number): boolean {
     this.#hash(length);
     let difference = 0;

@@ -92,7 +92,7 @@ test("a packet in the thread's scratch is worked on where it is", () => {
   expect(Buffer.from(packetScratch.prefix(rtp(9).length)).toString("hex")).toBe(plain(9));
 });
 
-test("a refused packet is left as it came, in the scratch too, so that an older key can try it", () => {
+test("a refused packet is left as it came, so that an older key can try it", () => {
   const otherKey = new SrtpContext({ suite: SUITE, key: Buffer.alloc(30, 1) });
   packetScratch.bytes.set(signed(9, 0));
   const { length } = signed(9, 0);
@@ -176,7 +176,7 @@ test("a gap of more than half the sequence space is recovered by ROC + 1", () =>
   expect(receiver.recovered).toBe(2);
 });
 
-test("a phone that restarts its ROC or its numbers is heard again after expectRestart(), once", () => {
+test("a phone that restarts ROC or numbers is heard again after expectRestart(), once", () => {
   const receiver = context();
   for (const sequence of [65_000, 200]) {
     unprotect(receiver, signed(sequence, sequence === 200 ? 1 : 0));

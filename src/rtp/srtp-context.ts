@@ -1,6 +1,7 @@
 /**
- * SRTP (RFC 3711) with one key in one direction. Owns what is known of each SSRC: index (ROC and sequence
- * number) and replay window, changed only by packets that were authenticated. Nothing is kept per packet.
+ * SRTP (RFC 3711) with one key in one direction. Owns what is known of each SSRC: index (ROC and
+ * sequence number) and replay window, changed only by packets that were authenticated. Nothing is
+ * kept per packet.
  *
  *   header | payload (encrypted) | MKI | tag          tag = HMAC(header | encrypted payload | ROC)
  */
@@ -28,7 +29,10 @@ const ROC_MAX = 0xffff_ffff;
 const INDEX_MAX = 2 ** 48 - 1;
 /** Packets after expectRestart() within which an SSRC may start again: about 5 s of audio. */
 const RESTART_PACKETS = 256;
-/** Failures in a row that get a second look; after them only one in this many, so that a flood stays cheap. */
+/**
+ * Failures in a row that get a second look; after them only one in this many, so that a flood stays
+ * cheap.
+ */
 const RECOVERY_FAILURES = 8;
 
 const NO_MKI = new Uint8Array(0);
@@ -59,7 +63,9 @@ export class SrtpContext {
     return this.#streams.size;
   }
 
-  /** How many bytes protect() adds at most; the packet array needs that much room behind `length`. */
+  /**
+   * How many bytes protect() adds at most; the packet array needs that much room behind `length`.
+   */
   get overheadBytes(): number {
     return this.#mki.length + this.#cipher.tagBytes;
   }
@@ -70,10 +76,11 @@ export class SrtpContext {
   }
 
   /**
-   * Encrypts and signs the first `length` bytes in place; the array has room for `overheadBytes` more.
-   * Gives the new length, 0 = refused. A sequence number that was sent before is refused ("replay"): the same
-   * keystream must never cover two packets. A source that starts its sequence numbers again under the same
-   * SSRC goes on with the next ones, since the receiver would take the old ones for replays.
+   * Encrypts and signs the first `length` bytes in place; the array has room for `overheadBytes`
+   * more. Gives the new length, 0 = refused. A sequence number that was sent before is refused
+   * ("replay"): the same keystream must never cover two packets. A source that starts its sequence
+   * numbers again under the same SSRC goes on with the next ones, since the receiver would take the
+   * old ones for replays.
    */
   protect(packet: Uint8Array, length: number): number {
     this.refusal = null;
@@ -102,8 +109,8 @@ export class SrtpContext {
   }
 
   /**
-   * Checks and decrypts the first `length` bytes in place. Gives the new length, 0 = refused; a refused packet
-   * is left as it came, so that another context may try it.
+   * Checks and decrypts the first `length` bytes in place. Gives the new length, 0 = refused; a
+   * refused packet is left as it came, so that another context may try it.
    */
   unprotect(packet: Uint8Array, length: number): number {
     this.refusal = null;
@@ -147,9 +154,10 @@ export class SrtpContext {
   }
 
   /**
-   * The peer may start its sequence numbers or its ROC again under the same key and SSRC, as some phones do
-   * after hold. Call it when a new SDP of the peer keeps the key; within the next 256 packets one restart of
-   * each SSRC is accepted. At other times an old index is a replay, however well it is signed.
+   * The peer may start its sequence numbers or its ROC again under the same key and SSRC, as some
+   * phones do after hold. Call it when a new SDP of the peer keeps the key; within the next 256
+   * packets one restart of each SSRC is accepted. At other times an old index is a replay, however
+   * well it is signed.
    */
   expectRestart(): void {
     this.#streams.expectRestart(RESTART_PACKETS);
@@ -168,7 +176,10 @@ export class SrtpContext {
     this.#cipher.keystream.apply(packetScratch, start, end, s.ssrc, roc, sequence, s.ahead);
   }
 
-  /** The ROC under which the packet in the scratch is authentic, -1 = none (the scratch is then as before). */
+  /**
+   * The ROC under which the packet in the scratch is authentic, -1 = none (the scratch is then as
+   * before).
+   */
   #authenticate(known: SsrcState | null, estimated: number, sequence: number, end: number): number {
     const { bytes } = packetScratch;
     const overhead = this.overheadBytes;
@@ -224,8 +235,8 @@ export class SrtpContext {
 }
 
 /**
- * The index this packet is sent with, -1 = it was sent before. Two packets in a row far behind the others mean
- * that the source started again (RFC 3550 §A.1); one alone is only late.
+ * The index this packet is sent with, -1 = it was sent before. Two packets in a row far behind the
+ * others mean that the source started again (RFC 3550 §A.1); one alone is only late.
  */
 function nextIndex(stream: SsrcState, sourceSequence: number): number {
   const { window } = stream;

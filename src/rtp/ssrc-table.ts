@@ -1,8 +1,9 @@
 /**
- * What a context knows of each SSRC (RFC 3711 §3.2.3): the highest index, of which ROC and sequence number
- * are parts, and the replay window. An SSRC that was stored is never forgotten while the key lives: it would
- * come back with ROC 0 and its packets could be replayed (or, on the sending side, its keystream used twice).
- * Only the keystream made ahead is limited to the most recently used ones.
+ * What a context knows of each SSRC (RFC 3711 §3.2.3): the highest index, of which ROC and sequence
+ * number are parts, and the replay window. An SSRC that was stored is never forgotten while the key
+ * lives: it would come back with ROC 0 and its packets could be replayed (or, on the sending side,
+ * its keystream used twice). Only the keystream made ahead is limited to the most recently used
+ * ones.
  */
 import { KeystreamAhead } from "./keystream.ts";
 import { ReplayWindow } from "./replay-window.ts";
@@ -14,7 +15,9 @@ export class SsrcState {
   restartPackets = 0;
   /** Sending side: what is added to the source's sequence numbers since it started again. */
   sequenceOffset = 0;
-  /** Sending side: the sequence number that would prove that the source started again, -1 = none. */
+  /**
+   * Sending side: the sequence number that would prove that the source started again, -1 = none.
+   */
   restartSequence = -1;
 
   constructor(readonly ssrc: number) {}
@@ -43,7 +46,10 @@ export class SsrcTable {
     return this.#states.get(ssrc) ?? null;
   }
 
-  /** The state of this SSRC, made if it is new; null = the table is full. Authenticated packets only. */
+  /**
+   * The state of this SSRC, made if it is new; null = the table is full. Authenticated packets
+   * only.
+   */
   admit(ssrc: number): SsrcState | null {
     if (this.#latest !== null && this.#latest.ssrc === ssrc) return this.#latest;
     let state = this.#states.get(ssrc);
@@ -70,7 +76,10 @@ export class SsrcTable {
   }
 }
 
-/** ROC that a packet of this sequence number most likely has (RFC 3711 §3.3.1); 0 for the first packet. */
+/**
+ * ROC that a packet of this sequence number most likely has (RFC 3711 §3.3.1); 0 for the first
+ * packet.
+ */
 export function estimateRoc(highestIndex: number, sequenceNumber: number): number {
   if (highestIndex < 0) return 0;
   const roc = Math.floor(highestIndex / 65_536);

@@ -1,6 +1,7 @@
 /**
- * The addresses of a session description: c= (RFC 8866 §5.7) at session and media level and the address in
- * o= (§5.2). Only the address changes hands here; session id and version stay the peer's own.
+ * The addresses of a session description: c= (RFC 8866 §5.7) at session and media level and the
+ * address in o= (§5.2). Only the address changes hands here; session id and version stay the peer's
+ * own.
  */
 import { lineTail } from "./media-description.ts";
 import type { MediaDescription, SessionDescription } from "./session-description.ts";
@@ -45,8 +46,8 @@ export function replaceMediaConnection(media: MediaDescription, address: string)
 }
 
 /**
- * Every c= at session and media level now names `address`; holds stay. An m= section that no c= covers gets
- * one of its own, since the peer would be left without an address.
+ * Every c= at session and media level now names `address`; holds stay. An m= section that no c=
+ * covers gets one of its own, since the peer would be left without an address.
  */
 export function replaceConnection(
   description: SessionDescription,

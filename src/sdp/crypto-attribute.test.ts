@@ -75,7 +75,7 @@ test("malformed lines are null", () => {
   }
 });
 
-test("session parameters that switch protection off are not supported, those we may ignore are", () => {
+test("session parameters that switch protection off are refused, ignorable ones pass", () => {
   const supported = (params: string): boolean =>
     areSessionParamsSupported(parseCryptoAttribute(`1 ${SUITE} inline:${KEY} ${params}`)!);
   for (const params of ["", "WSH=64", "KDR=0", "-NEW=1", "WSH=128 KDR=0"]) {

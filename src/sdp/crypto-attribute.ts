@@ -1,6 +1,7 @@
 /**
- * a=crypto (RFC 4568 §9.1): SDES keying of SRTP. Every well-formed line is read, whatever its suite; which
- * suites exist is known to rtp/crypto-suite.ts and compared by the caller. Never log what this file returns.
+ * a=crypto (RFC 4568 §9.1): SDES keying of SRTP. Every well-formed line is read, whatever its
+ * suite; which suites exist is known to rtp/crypto-suite.ts and compared by the caller. Never log
+ * what this file returns.
  *
  *   a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:BASE64(key || salt)|2^31|1:4 SESSION-PARAM ...
  *            tag suite                        key                lifetime mki:length in bytes
@@ -41,8 +42,9 @@ export function formatCryptoAttribute(crypto: CryptoAttribute): string {
 }
 
 /**
- * False when the line asks for something we do not do: UNENCRYPTED_SRTP and the like, a key derivation rate
- * other than 0, forward error correction. RFC 4568 §6.3.7: a parameter with "-" before it may be ignored.
+ * False when the line asks for something we do not do: UNENCRYPTED_SRTP and the like, a key
+ * derivation rate other than 0, forward error correction. RFC 4568 §6.3.7: a parameter with "-"
+ * before it may be ignored.
  */
 export function areSessionParamsSupported(crypto: CryptoAttribute): boolean {
   return crypto.sessionParams.every((param) => /^(-|WSH=\d+$|KDR=0$)/i.test(param));

@@ -18,7 +18,7 @@ test("the media level counts before the session level", () => {
   check("a=sendonly\r\n", "a=sendrecv\r\n", "sendrecv");
 });
 
-test("c=0.0.0.0 is inactive whatever the attribute says, unless the media level has an address", () => {
+test("c=0.0.0.0 is inactive whatever a= says, unless the media level has an address", () => {
   check("c=IN IP4 0.0.0.0\r\n", "a=sendrecv\r\n", "inactive");
   check("", "c=IN IP6 ::\r\n", "inactive");
   check("c=IN IP4 0.0.0.0\r\n", "c=IN IP4 10.0.0.1\r\n", "sendrecv");

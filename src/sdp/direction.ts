@@ -1,6 +1,6 @@
 /**
- * Which way a stream flows (RFC 8866 §6.7), with the old hold of RFC 2543 (c=0.0.0.0) seen as inactive: then
- * nothing may be sent and nothing learnt. Pure.
+ * Which way a stream flows (RFC 8866 §6.7), with the old hold of RFC 2543 (c=0.0.0.0) seen as
+ * inactive: then nothing may be sent and nothing learnt. Pure.
  */
 import { connectionOf, isHoldAddress } from "./connection.ts";
 import { hasAttribute, type Section } from "./media-description.ts";

@@ -1,7 +1,7 @@
 /**
- * Reading and editing the lines of one m= section (or of the session level) without touching the others.
- * All pure: the result is a new value. RFC 8866 §5.13 (a=), RFC 3605 (a=rtcp), RFC 5761 (a=rtcp-mux),
- * RFC 8839 (ICE attributes).
+ * Reading and editing the lines of one m= section (or of the session level) without touching the
+ * others. All pure: the result is a new value. RFC 8866 §5.13 (a=), RFC 3605 (a=rtcp), RFC 5761
+ * (a=rtcp-mux), RFC 8839 (ICE attributes).
  */
 import { type CryptoAttribute, formatCryptoAttribute } from "./crypto-attribute.ts";
 import type { MediaDescription, SessionDescription } from "./session-description.ts";
@@ -66,8 +66,8 @@ function withoutLines<T extends Section>(section: T, isUnwanted: (name: string) 
 }
 
 /**
- * The a=NAME lines replaced by `values` ("" = flag), where the first one stood, else at the end (before
- * empty lines that end the text).
+ * The a=NAME lines replaced by `values` ("" = flag), where the first one stood, else at the end
+ * (before empty lines that end the text).
  */
 export function setAttributes<T extends Section>(
   section: T,
@@ -92,7 +92,9 @@ export function lineTail(section: Section): "\r" | "" {
   return section.lines[0]?.endsWith("\r") ? "\r" : "";
 }
 
-/** The m= line with this port; everything else stays. A port count goes: we hold one pair a stream. */
+/**
+ * The m= line with this port; everything else stays. A port count goes: we hold one pair a stream.
+ */
 export function setPort(media: MediaDescription, port: number): MediaDescription {
   return { ...media, port, portCount: null };
 }
@@ -106,14 +108,16 @@ export function isSecureProto(proto: string): boolean {
   return /(^|\/)SAVPF?$/i.test(proto);
 }
 
-/** True for RTP over UDP in every profile; false for udptl, TCP/RTP/AVP, TCP/MRCPv2 and the like. */
+/**
+ * True for RTP over UDP in every profile; false for udptl, TCP/RTP/AVP, TCP/MRCPv2 and the like.
+ */
 export function isRtpProto(proto: string): boolean {
   return /^(UDP\/TLS\/)?RTP\/S?AVPF?$/i.test(proto);
 }
 
 /**
- * RTP/AVP <-> RTP/SAVP, RTP/AVPF <-> RTP/SAVPF; the UDP/TLS/ of DTLS goes, our keys are in a=crypto. A proto
- * that is no RTP, or is right already, comes back as it is.
+ * RTP/AVP <-> RTP/SAVP, RTP/AVPF <-> RTP/SAVPF; the UDP/TLS/ of DTLS goes, our keys are in
+ * a=crypto. A proto that is no RTP, or is right already, comes back as it is.
  */
 export function protoWithSecurity(proto: string, isSecure: boolean): string {
   if (!isRtpProto(proto)) return proto;
@@ -130,7 +134,9 @@ export function rtcpOf(media: Section): { port: number; address: string | null }
   return { port, address: match[2] ?? null };
 }
 
-/** `port` null takes a=rtcp away: right whenever RTCP is at port + 1, since some phones refuse it. */
+/**
+ * `port` null takes a=rtcp away: right whenever RTCP is at port + 1, since some phones refuse it.
+ */
 export function setRtcp(media: MediaDescription, port: number | null): MediaDescription {
   return setAttributes(media, "rtcp", port === null ? [] : [`${port}`]);
 }

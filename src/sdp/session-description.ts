@@ -1,7 +1,8 @@
 /**
- * A session description (RFC 8866) as the list of its lines, so that what nobody changes leaves with the
- * bytes it came with: unknown lines, order, spacing and line ends all stay. Text is latin1 (one char = one
- * byte). Values only: the caller owns them, every editing function of this folder gives back a new one.
+ * A session description (RFC 8866) as the list of its lines, so that what nobody changes leaves
+ * with the bytes it came with: unknown lines, order, spacing and line ends all stay. Text is latin1
+ * (one char = one byte). Values only: the caller owns them, every editing function of this folder
+ * gives back a new one.
  */
 
 /** The text is no session description; `message` says where. Answered with 488. */
@@ -9,7 +10,9 @@ export class SdpSyntaxError extends Error {
   override readonly name = "SdpSyntaxError";
 }
 
-/** One m= line and what follows it. `formats` is the untouched rest of the m= line, "" when absent. */
+/**
+ * One m= line and what follows it. `formats` is the untouched rest of the m= line, "" when absent.
+ */
 export type MediaDescription = {
   readonly type: string;
   /** 0..65535; 0 = the stream is declined. */
@@ -27,8 +30,8 @@ export type SessionDescription = {
   readonly lines: readonly string[];
   readonly media: readonly MediaDescription[];
   /**
-   * CRLF only when every line ends so. In a text of mixed line ends it is LF and the lines that had a CR
-   * carry it as their last character.
+   * CRLF only when every line ends so. In a text of mixed line ends it is LF and the lines that had
+   * a CR carry it as their last character.
    */
   readonly lineEnd: "\r\n" | "\n";
   /** False when the last line had no line end. */
@@ -39,7 +42,7 @@ export type SdpLimits = { readonly maxMedia: number; readonly maxLengthBytes: nu
 
 const DEFAULT_LIMITS: SdpLimits = { maxMedia: 20, maxLengthBytes: 65_536 };
 
-// RFC 8866 §5.14, single spaces only: a line that is not exactly like this could not be written back.
+// RFC 8866 §5.14, single spaces only: any other line could not be written back as it came.
 const MEDIA_LINE =
   /^m=([!-~]+) (0|[1-9]\d{0,4})(?:\/([1-9]\d{0,4}))? ([!-~]+?)(\r?| [^\r\n][^\n]*)$/;
 
@@ -79,8 +82,8 @@ function splitLines(text: string): {
 }
 
 /**
- * A CR or NUL inside a line would let the next parser see a line that we did not: "a=x\rc=IN IP4 ...".
- * Empty lines are tolerated at the end only, some phones send one.
+ * A CR or NUL inside a line would let the next parser see a line that we did not: "a=x\rc=IN IP4
+ * ...". Empty lines are tolerated at the end only, some phones send one.
  */
 function checkLines(lines: readonly string[]): void {
   let isAtEnd = true;

@@ -1,6 +1,6 @@
 /**
- * SRTP and SRTCP as RFC 3711 writes them down, with node:crypto and big integers and without any state: the
- * caller says the index. Slow on purpose; it checks src/rtp and shares no code with it.
+ * SRTP and SRTCP as RFC 3711 writes them down, with node:crypto and big integers and without any
+ * state: the caller says the index. Slow on purpose; it checks src/rtp and shares no code with it.
  */
 import { createCipheriv, createHmac } from "node:crypto";
 
