@@ -91,3 +91,10 @@ export function hasLws(text: string): boolean {
   for (let at = 0; at < text.length; at++) if (isLws(text.charCodeAt(at))) return true;
   return false;
 }
+
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,30}:./;
+
+/** True for a scheme, a colon and something without white space, quotes and angle brackets. */
+export function isAbsoluteUri(text: string): boolean {
+  return SCHEME.test(text) && !hasNonUriChar(text);
+}

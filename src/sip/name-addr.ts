@@ -2,7 +2,7 @@
  * name-addr and addr-spec with header parameters, as in From, To, Contact, Route, Path (RFC 3261 §20.10):
  * "Name" <uri>;params. Without <> all parameters belong to the header. The URI is not parsed here.
  */
-import { hasNonUriChar, quotedStringEnd, skipLws, trimLws } from "./lexical.ts";
+import { isAbsoluteUri, quotedStringEnd, skipLws, trimLws } from "./lexical.ts";
 import {
   findParam,
   formatParams,
@@ -20,8 +20,6 @@ export type NameAddr = {
   readonly uri: string;
   readonly params: readonly Param[];
 };
-
-const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,30}:./;
 
 /** Takes one value (of a list: already cut). Throws SipSyntaxError. */
 export function parseNameAddr(value: string): NameAddr {
@@ -67,7 +65,7 @@ function hasSpecial(displayName: string): boolean {
 }
 
 function checkUri(uri: string): string {
-  if (!SCHEME.test(uri) || hasNonUriChar(uri)) throw new SipSyntaxError("bad URI in a header");
+  if (!isAbsoluteUri(uri)) throw new SipSyntaxError("bad URI in a header");
   return uri;
 }
 

@@ -1,5 +1,5 @@
 /** Request-Line and Status-Line (RFC 3261 §7.1, §7.2): single spaces, nothing before or behind. */
-import { hasNonUriChar, isToken, parseDecimal } from "./lexical.ts";
+import { isAbsoluteUri, isToken, parseDecimal } from "./lexical.ts";
 import { isSipUri, parseSipUri } from "./uri.ts";
 
 /** `method` and `uri` are "" where they cannot be read. `problem` null = the line is right. */
@@ -21,7 +21,6 @@ export type StatusLine = {
 
 const VERSION = "SIP/2.0";
 const ANY_VERSION = /^SIP\/\d{1,9}\.\d{1,9}$/i;
-const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,30}:./;
 
 /** A line that begins with "SIP/" is a Status-Line. */
 export function parseStartLine(line: string): RequestLine | StatusLine {
@@ -50,7 +49,7 @@ function requestProblem(method: string, uri: string, problem: string | null): Re
 
 /** Other schemes than sip: pass here; what to do with them (416) is not the parser's choice. */
 function uriProblem(uri: string): string | null {
-  if (hasNonUriChar(uri) || !SCHEME.test(uri)) return "bad Request-URI";
+  if (!isAbsoluteUri(uri)) return "bad Request-URI";
   if (!isSipUri(uri)) return null;
   return sipUriProblem(uri);
 }
