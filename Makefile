@@ -1,0 +1,55 @@
+# Everything a newcomer needs is `make run` and `make test`; both set up what they use.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+BIN := node_modules/.bin
+BUN := $(BIN)/bun
+SETUP := node_modules/.setup
+# The very Bun that is pinned in package.json; npm brings it, it then installs the rest from bun.lock.
+BUN_VERSION := $(shell sed -n 's/.*"bun": "\([0-9.]*\)".*/\1/p' package.json)
+BOOTSTRAP := node_modules/.bootstrap
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+SOURCES := $(shell find src -type f 2>/dev/null) package.json
+
+.PHONY: help run test check lab bench build setup fuzz clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+run: build ## sets everything up, shows an encrypted call through Pequod and stays up
+	dist/pequod demo $(if $(LISTEN),--listen $(LISTEN))
+
+test: build ## sets everything up and passes all tests that need no root
+	$(BUN) test src test/contract test/flows test/peers test/tidy.test.ts
+	$(BUN) test --timeout 60000 $(addprefix ./,$(wildcard test/e2e/*.e2e.ts))
+
+check: setup ## types, lint, tidy
+	$(BIN)/tsc
+	$(BIN)/biome check --error-on-warnings
+	$(BUN) test test/tidy.test.ts
+
+lab: build ## real phones and a real telephone system in namespaces (root, Debian)
+	test/lab/run.sh
+
+bench: build ## speed and memory, beside rtpengine and Kamailio where root has built the lab's tree
+	test/bench/run.sh
+
+build: dist/pequod ## dist/pequod: one file that runs without Bun
+
+dist/pequod: $(SOURCES) | setup
+	@mkdir -p dist
+	$(BUN) build src/main.ts --compile --minify --sourcemap=none --bytecode --format=esm \
+	  --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	  --define PEQUOD_COMMIT='"$(COMMIT)"' --outfile $@
+
+setup: $(SETUP) ## the pinned Bun and all packages
+
+$(SETUP): package.json bun.lock
+	npm install --prefix $(BOOTSTRAP) --no-audit --no-fund --no-package-lock --silent bun@$(BUN_VERSION)
+	$(BOOTSTRAP)/node_modules/.bin/bun install --frozen-lockfile --silent
+	@rm -rf $(BOOTSTRAP)
+	@touch $@
+
+clean: ## what make has made
+	rm -rf dist node_modules

@@ -1,0 +1,132 @@
+/** `pequod proxy NAME --config FILE [--state DIR] [--status SOCKET]`: one proxy in the foreground. */
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { formatMetrics } from "../health/metrics.ts";
+import type { ConfigStatus } from "../health/status.ts";
+import { makeFolder, readText, writeAtomically } from "../io/files.ts";
+import { makeLog } from "../io/log.ts";
+import { ListenError, type Log } from "../io/types.ts";
+import { serveUnix } from "../io/unix-http.ts";
+import { realWorld } from "../io/world.ts";
+import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
+import type { StateStore } from "../proxy/state.ts";
+import { InputError, parseArguments, UsageError } from "./arguments.ts";
+import { loadSlice } from "./configuration.ts";
+
+export function logToStderr(): Log {
+  return makeLog({
+    write: (line) => void process.stderr.write(line),
+    minimum: "info",
+    journal: process.env["JOURNAL_STREAM"] !== undefined,
+  });
+}
+
+/** Files of one folder, made when it is not there. */
+export function folderStore(folder: string): StateStore {
+  makeFolder(folder);
+  return {
+    read: (name) => readText(join(folder, name)),
+    write: (name, text) => writeAtomically(join(folder, name), text),
+  };
+}
+
+export function interfaceAddress(name: string): string | null {
+  const found = networkInterfaces()[name]?.find((entry) => entry.family === "IPv4");
+  return found?.address ?? null;
+}
+
+function configStatus(sha256: string): ConfigStatus {
+  return { sha256, loadedAt: new Date().toISOString(), error: null };
+}
+
+/** SIGHUP reads the file again; an unusable one changes nothing and is told. */
+async function reload(proxy: RunningProxy, path: string, name: string, log: Log): Promise<void> {
+  try {
+    const { slice, sha256 } = loadSlice(path, name);
+    await proxy.reload(slice, configStatus(sha256));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    proxy.refuseConfig(reason);
+    log.error("config-refused", { reason });
+  }
+}
+
+/** Resolves with the signal that ends the proxy; a second one ends it at once. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const stop = (): void => {
+      if (isStopping) process.exit(0);
+      isStopping = true;
+      resolve();
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+  });
+}
+
+/** One call's mistake must not end everybody else's: it is said loudly and the rest goes on. */
+export function surviveMistakes(log: Log): void {
+  const say = (error: unknown): void => {
+    const stack = error instanceof Error ? error.stack : String(error);
+    log.error("internal-error", { stack });
+  };
+  process.on("uncaughtException", say);
+  process.on("unhandledRejection", say);
+}
+
+async function start(name: string, path: string, folder: string, log: Log): Promise<RunningProxy> {
+  const { slice, sha256 } = loadSlice(path, name);
+  try {
+    return await startProxy({
+      world: realWorld,
+      log,
+      slice,
+      state: folderStore(folder),
+      interfaceAddress,
+      config: configStatus(sha256),
+    });
+  } catch (error) {
+    if (error instanceof ListenError) throw new InputError(error.message);
+    throw error;
+  }
+}
+
+export async function proxyCommand(given: readonly string[]): Promise<number> {
+  const { words, options } = parseArguments(given, {
+    options: ["config", "state", "status"],
+    words: { least: 1, most: 1 },
+  });
+  const name = words[0]!;
+  const path = options.get("config");
+  if (path === undefined) throw new UsageError("--config FILE is missing");
+  const folder = options.get("state") ?? process.env["STATE_DIRECTORY"] ?? `${path}.state`;
+  const log = logToStderr();
+  const proxy = await start(name, path, folder, log);
+  surviveMistakes(log);
+  const stopped = untilStopped();
+  const socket = await openStatus(options.get("status") ?? join(folder, "status.sock"), proxy);
+  process.on("SIGHUP", () => void reload(proxy, path, name, log));
+  console.log(JSON.stringify({ ready: true, listening: proxy.status.listening }));
+  log.info("ready", { proxy: name });
+  await stopped;
+  await proxy.drain();
+  proxy.close();
+  socket.close();
+  log.info("stopped", { proxy: name });
+  return 0;
+}
+
+async function openStatus(path: string, proxy: RunningProxy): Promise<{ close(): void }> {
+  try {
+    return await serveUnix(path, (target) => {
+      const { status } = proxy;
+      if (target === "/status") return { type: "application/json", body: JSON.stringify(status) };
+      if (target !== "/metrics") return null;
+      return { type: "text/plain; version=0.0.4", body: formatMetrics(status) };
+    });
+  } catch (error) {
+    proxy.close();
+    throw error instanceof ListenError ? new InputError(error.message) : error;
+  }
+}

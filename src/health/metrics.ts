@@ -1,0 +1,51 @@
+/** A status as Prometheus text (exposition format 0.0.4). */
+import type { ProxyStatus } from "./status.ts";
+
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+
+function escapeLabel(text: string): string {
+  return text.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
+}
+
+function metric(name: string, type: "gauge" | "counter", help: string, samples: Sample[]): string {
+  const lines = samples.map(([labels, value]) => {
+    const text = Object.entries(labels).map(([key, one]) => `${key}="${escapeLabel(one)}"`);
+    return `pequod_${name}{${text.join(",")}} ${value}`;
+  });
+  return [`# HELP pequod_${name} ${help}`, `# TYPE pequod_${name} ${type}`, ...lines, ""].join(
+    "\n",
+  );
+}
+
+export function formatMetrics(status: ProxyStatus): string {
+  const { proxy, sip, media } = status;
+  const one = (value: number): Sample[] => [[{ proxy }, value]];
+  const instances = Object.entries(status.instances);
+  const drops = Object.entries(status.drops);
+  return [
+    metric("up", "gauge", "1 while the proxy runs.", one(status.state === "running" ? 1 : 0)),
+    metric("sip_connections", "gauge", "Connections of phones.", one(sip.connections)),
+    metric("sip_flows", "gauge", "Registered contacts.", one(sip.flows)),
+    metric("sip_transactions", "gauge", "SIP transactions.", one(sip.transactions)),
+    metric("sip_dialogs", "gauge", "Calls, ringing ones included.", one(sip.dialogs)),
+    metric("media_sessions", "gauge", "Calls with media.", one(media.sessions)),
+    metric("media_streams", "gauge", "Media streams.", one(media.streams)),
+    metric("media_ports_in_use", "gauge", "Port pairs in use.", one(media.portsInUse)),
+    metric("media_ports_resting", "gauge", "Port pairs that rest.", one(media.portsResting)),
+    metric("media_ports_total", "gauge", "Port pairs in all.", one(media.portsTotal)),
+    metric(
+      "instance_reachable",
+      "gauge",
+      "1 reachable, 0 not, absent while unknown.",
+      instances
+        .filter(([, instance]) => instance.reachable !== null)
+        .map(([name, instance]) => [{ proxy, instance: name }, instance.reachable ? 1 : 0]),
+    ),
+    metric(
+      "drops_total",
+      "counter",
+      "Messages and packets dropped or refused, by reason.",
+      drops.map(([reason, count]) => [{ proxy, reason }, count]),
+    ),
+  ].join("");
+}

@@ -1,0 +1,65 @@
+/**
+ * What a running proxy says of itself: observed, never read from the configuration. The
+ * proxy fills it, `pequod status`, the admin and the metrics read it.
+ */
+
+export type ProxyState = "starting" | "running" | "draining" | "stopped";
+
+/** `loadedAt` is ISO 8601; `error` why the file as it stands now is not in use, else null. */
+export type ConfigStatus = {
+  readonly sha256: string;
+  readonly loadedAt: string;
+  readonly error: string | null;
+};
+
+/** `address:port` texts; services that are off are absent. */
+export type Listening = {
+  readonly sipTls?: string;
+  readonly sipUdp?: string;
+  readonly sipInside: readonly string[];
+};
+
+export type InstanceStatus = {
+  /** null = nothing was sent to it yet. */
+  readonly reachable: boolean | null;
+  readonly reason: string | null;
+  readonly routing: "path" | "contact";
+  readonly routingReason: string;
+  readonly flows: number;
+  readonly sessions: number;
+};
+
+export type Warning = { readonly code: string; readonly text: string; readonly since: string };
+
+export type Ban = { readonly address: string; readonly reason: string; readonly until: string };
+
+export type ProxyStatus = {
+  readonly proxy: string;
+  readonly state: ProxyState;
+  /** ISO 8601: when `state` began. */
+  readonly since: string;
+  readonly config: ConfigStatus;
+  readonly listening: Listening;
+  readonly sip: {
+    readonly connections: number;
+    readonly flows: number;
+    readonly transactions: number;
+    readonly dialogs: number;
+  };
+  /** Ports count pairs. */
+  readonly media: {
+    readonly sessions: number;
+    readonly streams: number;
+    readonly portsInUse: number;
+    readonly portsResting: number;
+    readonly portsTotal: number;
+    readonly offloaded: number;
+  };
+  readonly xmpp: { readonly clients: number };
+  readonly http: { readonly requests: number };
+  /** Since the start, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+  readonly bans: readonly Ban[];
+  readonly instances: Readonly<Record<string, InstanceStatus>>;
+  readonly warnings: readonly Warning[];
+};

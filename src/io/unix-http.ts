@@ -1,0 +1,61 @@
+/** HTTP over a unix socket, readable by its owner only: how a proxy is asked for its status. */
+import { existsSync } from "node:fs";
+import { connect } from "node:net";
+import { removeFile } from "./files.ts";
+import { ListenError } from "./types.ts";
+
+export type UnixReply = { readonly type: string; readonly body: string };
+
+const LONGEST_PATH_BYTES = 107;
+const ASK_TIMEOUT_MS = 5000;
+
+/** A socket file that nobody answers on was left by a process that was killed. */
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      settle(true);
+    });
+    socket.once("error", () => settle(false));
+  });
+}
+
+/** `answer` gives null for a path it does not know. Rejects with ListenError. */
+export async function serveUnix(
+  path: string,
+  answer: (path: string) => UnixReply | null,
+): Promise<{ close(): void }> {
+  if (Buffer.byteLength(path) > LONGEST_PATH_BYTES) {
+    throw new ListenError(`the path of the status socket is longer than 107 bytes: ${path}`);
+  }
+  if (existsSync(path)) {
+    if (await isAlive(path)) throw new ListenError(`the status socket is in use: ${path}`);
+    removeFile(path);
+  }
+  const mask = process.umask(0o177);
+  try {
+    const server = Bun.serve({
+      unix: path,
+      fetch(request) {
+        const found = answer(new URL(request.url).pathname);
+        if (found === null || request.method !== "GET") return new Response(null, { status: 404 });
+        return new Response(found.body, { headers: { "content-type": found.type } });
+      },
+    });
+    return { close: () => void server.stop(true) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ListenError(`cannot open the status socket ${path}: ${reason}`, { cause: error });
+  } finally {
+    process.umask(mask);
+  }
+}
+
+/** The body of GET `path`; rejects when nobody answers. */
+export async function askUnix(socket: string, path: string): Promise<string> {
+  const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+  const response = await fetch(`http://localhost${path}`, { unix: socket, signal });
+  if (!response.ok) throw new Error(`${socket} answered ${response.status}`);
+  return response.text();
+}

@@ -1,0 +1,61 @@
+/**
+ * The commands. Exit codes: 0 good, 1 the operator's input is wrong, 2 usage, 70 our fault. What a command
+ * needs of the outside world is wired in src/commands, nowhere below.
+ */
+import { InputError, UsageError } from "./commands/arguments.ts";
+import { checkCommand, schemaCommand } from "./commands/check.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { proxyCommand } from "./commands/proxy.ts";
+import { statusCommand } from "./commands/status.ts";
+import { versionText } from "./commands/version.ts";
+
+const USAGE = `usage: pequod COMMAND
+
+  demo [--listen ADDRESS]       a proxy with a demonstration instance behind it, and a call through both
+  proxy NAME --config FILE [--state DIR] [--status SOCKET]
+                                one proxy in the foreground
+  check FILE                    all problems of a configuration file
+  schema                        the JSON Schema of the configuration
+  status [NAME] [--data DIR] [--json]
+                                what is running
+  version                       version, Bun, commit`;
+
+type Command = (given: readonly string[]) => number | Promise<number>;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  demo: demoCommand,
+  proxy: proxyCommand,
+  check: checkCommand,
+  schema: schemaCommand,
+  status: statusCommand,
+  version: () => {
+    console.log(versionText());
+    return 0;
+  },
+  help: () => {
+    console.log(USAGE);
+    return 0;
+  },
+};
+
+async function run(given: readonly string[]): Promise<number> {
+  const [name = "", ...rest] = given;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  try {
+    if (command === undefined) throw new UsageError(name === "" ? "" : `unknown command ${name}`);
+    return await command(rest);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(error.message === "" ? USAGE : `${error.message}\n\n${USAGE}`);
+      return 2;
+    }
+    if (error instanceof InputError) {
+      console.error(error.message);
+      return 1;
+    }
+    console.error(error);
+    return 70;
+  }
+}
+
+process.exit(await run(process.argv.slice(2)));

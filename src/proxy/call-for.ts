@@ -1,0 +1,72 @@
+/**
+ * Which call a request belongs to. An INVITE begins one; one within a dialog that we do not know (any
+ * more: a restart) is taken up, so that a re-INVITE brings its media back.
+ */
+import type { LegName } from "../media/engine.ts";
+import type { SessionRequest } from "../media/media-session.ts";
+import type { Flow } from "../sip/flow.ts";
+import type { FlowTarget } from "../sip/flow-token.ts";
+import type { SipRequest } from "../sip/message.ts";
+import { tagOf } from "../sip/name-addr.ts";
+import type { Call } from "./calls.ts";
+import type { Core } from "./core.ts";
+import type { Instance } from "./instances.ts";
+
+export type CallQuestion = {
+  readonly request: SipRequest;
+  /** Where the request came from. */
+  readonly side: LegName;
+  readonly instance: Instance;
+  readonly phone: FlowTarget;
+  /** The phone's flow. */
+  readonly flow: Flow;
+};
+
+/** null: no call of this instance (SUBSCRIBE and the like). "refused": no new calls now. */
+export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
+  const { calls } = core;
+  const { request, side, instance } = o;
+  const known = calls.find(request, side);
+  if (known !== null) {
+    if (known.instance !== instance.name) return null;
+    // The phone may have come back from another address since.
+    if (side === "outer") known.session?.setSignallingAddress(o.flow.remote.address);
+    return known;
+  }
+  if (request.method !== "INVITE") return null;
+  const toTag = tagOf(request.headers.get("to") ?? "");
+  if (toTag === undefined && core.isDraining()) return "refused";
+  if (calls.isFull) {
+    core.count("dialogs-full");
+    return "refused";
+  }
+  const call = calls.begin(request, side, {
+    instance: instance.name,
+    phone: o.phone,
+    sessionRequest: sessionRequest(core, o),
+  });
+  if (toTag !== undefined) call.established.add(toTag);
+  return call;
+}
+
+function sessionRequest(core: Core, o: CallQuestion): SessionRequest {
+  const { instance, flow } = o;
+  const settings = core.settings();
+  return {
+    callId: o.request.headers.get("call-id") ?? "",
+    instance: instance.name,
+    inner: {
+      bindAddress: instance.insideAddress ?? core.bindAddress(),
+      addresses: instance.addresses,
+      networks: instance.config.mediaNetworks,
+      media: instance.config.media,
+    },
+    outer: {
+      bindAddress: core.bindAddress(),
+      advertise: core.advertised(flow.remote.address),
+      media: settings.voipMedia,
+      suites: settings.srtpSuites,
+      signallingAddress: flow.remote.address,
+    },
+  };
+}

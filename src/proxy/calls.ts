@@ -1,0 +1,146 @@
+/**
+ * The calls of one proxy: the only place where a SIP dialog meets a media session. A call begins with its
+ * INVITE, holds one dialog for each 2xx (forks), and ends with the last BYE, with a failed INVITE, or when
+ * a dialog proves dead. Whatever ends it gives its ports back.
+ *
+ * A call is found by Call-ID, the caller's tag and the side the caller is on: through an instance that
+ * forwards (rather than answers and calls anew) one Call-ID passes us twice, once from each side.
+ */
+import type { Clock, Log } from "../io/types.ts";
+import type { LegName } from "../media/engine.ts";
+import type { MediaSession, MediaSessions, SessionRequest } from "../media/media-session.ts";
+import type { FlowTarget } from "../sip/flow-token.ts";
+import type { SipRequest } from "../sip/message.ts";
+import { tagOf } from "../sip/name-addr.ts";
+
+export type Call = {
+  readonly key: string;
+  readonly callId: string;
+  readonly callerSide: LegName;
+  readonly instance: string;
+  /** How the phone is reached, for requests that come without a token. */
+  readonly phone: FlowTarget;
+  /** What a media session for this call would be made of. */
+  readonly sessionRequest: SessionRequest;
+  session: MediaSession | null;
+  /** To tags of the dialogs that a 2xx made. */
+  readonly established: Set<string>;
+  /** An offer that came in a response: its answer comes in the ACK or PRACK of this side. */
+  answerExpectedFrom: LegName | null;
+  touchedAtMs: number;
+};
+
+/** Without any SIP for a day a dialog is taken for dead; endpoints that live refresh theirs. */
+const IDLE_MS = 24 * 3600 * 1000;
+
+export class Calls {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #media: MediaSessions;
+  readonly #maximum: () => number;
+  readonly #byKey = new Map<string, Call>();
+
+  constructor(o: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly media: MediaSessions;
+    readonly maximum: () => number;
+  }) {
+    this.#clock = o.clock;
+    this.#log = o.log;
+    this.#media = o.media;
+    this.#maximum = o.maximum;
+  }
+
+  /** Dialogs, an INVITE that still rings counting as one. */
+  get dialogs(): number {
+    let count = 0;
+    for (const call of this.#byKey.values()) count += Math.max(1, call.established.size);
+    return count;
+  }
+
+  countOf(instance: string): number {
+    let count = 0;
+    for (const call of this.#byKey.values()) if (call.instance === instance) count++;
+    return count;
+  }
+
+  get isFull(): boolean {
+    return this.#byKey.size >= this.#maximum();
+  }
+
+  /** For an INVITE without To tag. A second one of the same call (after 401) goes on with it. */
+  begin(
+    request: SipRequest,
+    callerSide: LegName,
+    o: Pick<Call, "instance" | "phone" | "sessionRequest">,
+  ): Call {
+    const callId = request.headers.get("call-id") ?? "";
+    const key = keyOf(callId, callerSide, tagOf(request.headers.get("from") ?? "") ?? "");
+    const known = this.#byKey.get(key);
+    if (known !== undefined && known.instance === o.instance) return known;
+    if (known !== undefined) this.end(known, "replaced");
+    const call: Call = {
+      key,
+      callId,
+      callerSide,
+      ...o,
+      session: null,
+      established: new Set(),
+      answerExpectedFrom: null,
+      touchedAtMs: this.#clock.now(),
+    };
+    this.#byKey.set(key, call);
+    return call;
+  }
+
+  /** The call of a request within a dialog that came from `side`. */
+  find(request: SipRequest, side: LegName): Call | null {
+    const callId = request.headers.get("call-id") ?? "";
+    const fromTag = tagOf(request.headers.get("from") ?? "") ?? "";
+    const toTag = tagOf(request.headers.get("to") ?? "") ?? "";
+    const call =
+      this.#byKey.get(keyOf(callId, side, fromTag)) ??
+      this.#byKey.get(keyOf(callId, side === "outer" ? "inner" : "outer", toTag)) ??
+      null;
+    if (call !== null) call.touchedAtMs = this.#clock.now();
+    return call;
+  }
+
+  /** The call's media session, made when the first SDP passes. */
+  session(call: Call): MediaSession {
+    call.session ??= this.#media.create(call.sessionRequest);
+    return call.session;
+  }
+
+  /** A BYE was answered, or a request proved the dialog dead; the call ends with its last dialog. */
+  dialogEnded(call: Call, request: SipRequest, reason: string): void {
+    const tags = [request.headers.get("from"), request.headers.get("to")];
+    for (const tag of tags) call.established.delete(tagOf(tag ?? "") ?? "");
+    if (call.established.size === 0) this.end(call, reason);
+  }
+
+  /** Idempotent. */
+  end(call: Call, reason: string): void {
+    if (!this.#byKey.delete(call.key)) return;
+    call.session?.release();
+    call.session = null;
+    this.#log.info("call-ended", { instance: call.instance, callId: call.callId, reason });
+  }
+
+  /** Forgets dialogs that nobody has touched for a day. */
+  sweep(): void {
+    const before = this.#clock.now() - IDLE_MS;
+    for (const call of this.#byKey.values()) {
+      if (call.touchedAtMs < before) this.end(call, "idle");
+    }
+  }
+
+  endAll(reason: string): void {
+    for (const call of this.#byKey.values()) this.end(call, reason);
+  }
+}
+
+function keyOf(callId: string, callerSide: LegName, callerTag: string): string {
+  return `${callId}\0${callerSide}\0${callerTag}`;
+}

@@ -1,0 +1,133 @@
+/**
+ * Sends a request on and brings its responses back (RFC 3261 §16.6, §16.7), with its SDP carried through
+ * the call's media session and the call ended when it proves over. The same for both directions.
+ */
+import type { LegName } from "../media/engine.ts";
+import type { Flow } from "../sip/flow.ts";
+import type { SipRequest, SipResponse } from "../sip/message.ts";
+import { tagOf } from "../sip/name-addr.ts";
+import { ResponseContext } from "../sip/response-context.ts";
+import type { ServerTransaction } from "../sip/transaction-table.ts";
+import type { Call } from "./calls.ts";
+import { type Core, reply } from "./core.ts";
+import type { Exchange } from "./sdp-bodies.ts";
+
+export type Forwarded = {
+  readonly transaction: ServerTransaction;
+  /** The copy that goes out. */
+  readonly request: SipRequest;
+  readonly from: LegName;
+  readonly instance: string;
+  readonly call: Call | null;
+  /** The way on; rejects with a reason when there is none. */
+  readonly flow: () => Flow | Promise<Flow>;
+};
+
+/** Early media (a queue's announcement before the answer) keeps an INVITE alive while it flows. */
+const FLOWING_MS = 5000;
+
+const ends = (request: SipRequest): boolean => request.method === "BYE";
+/** RFC 3261 §12.2.1.2 and RFC 5057: after these the dialog is gone, for requests that renew it. */
+const provesDead = (request: SipRequest, status: number): boolean =>
+  (status === 481 || status === 408) && ["INVITE", "UPDATE", "BYE"].includes(request.method);
+
+export class Forwarding {
+  readonly #core: Core;
+  /** INVITEs under way, for CANCEL. */
+  readonly #contexts = new Map<ServerTransaction, ResponseContext>();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** 200 to the CANCEL when its INVITE is known, else 481 (RFC 3261 §16.10). */
+  cancel(cancel: ServerTransaction): void {
+    const invite = cancel.matching;
+    if (invite === null) return reply(this.#core, cancel, 481);
+    reply(this.#core, cancel, 200);
+    this.#contexts.get(invite)?.cancel();
+  }
+
+  async forward(o: Forwarded): Promise<void> {
+    const { transaction, call } = o;
+    const exchange: Exchange = { from: o.from, role: "none" };
+    const context = this.#contextFor(o, exchange);
+    if (transaction.isInvite) this.#contexts.set(transaction, context);
+    let flow: Flow;
+    try {
+      if (call !== null) {
+        const refusal = await this.#core.sdpBodies.request(call, o.request, exchange);
+        if (refusal !== null) return this.#refuse(o, refusal.status, exchange);
+      }
+      flow = await o.flow();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (o.from === "outer") this.#core.instances.failed(o.instance, reason);
+      this.#core.count("no-way-on");
+      return this.#refuse(o, 503, exchange);
+    }
+    // A CANCEL may have ended it while ports were opened.
+    if (transaction.isFinal) return this.#ended(o, exchange, transaction.finalStatus);
+    context.forward(o.request, flow);
+  }
+
+  #contextFor(o: Forwarded, exchange: Exchange): ResponseContext {
+    const { limits, clock, table } = this.#core;
+    return new ResponseContext({
+      table,
+      clock,
+      server: o.transaction,
+      timerC: { ms: limits().timerC * 1000, capMs: limits().timerCMax * 1000 },
+      isProgressing: () => clock.now() - (o.call?.session?.lastSeenMs ?? 0) < FLOWING_MS,
+      response: (response, _branch, origin) => {
+        if (origin !== "received" && o.from === "outer") {
+          this.#core.instances.failed(o.instance, origin === "timeout" ? "no answer" : "not sent");
+        }
+        return this.#response(o, response, exchange);
+      },
+      ended: ({ status }) => this.#ended(o, exchange, status),
+    });
+  }
+
+  async #carry(call: Call, response: SipResponse, exchange: Exchange): Promise<SipResponse> {
+    await this.#core.sdpBodies.response(call, response, exchange);
+    return response;
+  }
+
+  #response(
+    o: Forwarded,
+    response: SipResponse,
+    exchange: Exchange,
+  ): SipResponse | Promise<SipResponse> {
+    const { call } = o;
+    if (call === null) return response;
+    if (o.transaction.isInvite && response.status >= 200 && response.status < 300) {
+      call.established.add(tagOf(response.headers.get("to") ?? "") ?? "");
+    }
+    return response.body.length === 0 ? response : this.#carry(call, response, exchange);
+  }
+
+  #refuse(o: Forwarded, status: number, exchange: Exchange): void {
+    if (!o.transaction.isFinal) {
+      reply(this.#core, o.transaction, status, status === 503 ? [["retry-after", "10"]] : []);
+    }
+    this.#ended(o, exchange, o.transaction.finalStatus);
+  }
+
+  /** Whatever ends a call gives its ports back. */
+  #ended(o: Forwarded, exchange: Exchange, status: number | null): void {
+    this.#contexts.delete(o.transaction);
+    const { call, request } = o;
+    if (call === null) return;
+    const isSuccess = status !== null && status < 300;
+    if (!isSuccess) this.#core.sdpBodies.failed(call, exchange);
+    const isChallenge = status === 401 || status === 407;
+    if (ends(request)) {
+      if (!isChallenge) this.#core.calls.dialogEnded(call, request, "bye");
+    } else if (status !== null && provesDead(request, status) && call.established.size > 0) {
+      this.#core.calls.dialogEnded(call, request, "dead-dialog");
+    } else if (o.transaction.isInvite && !isSuccess && call.established.size === 0) {
+      this.#core.calls.end(call, `not-established-${status ?? "timeout"}`);
+    }
+  }
+}

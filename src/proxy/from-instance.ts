@@ -1,0 +1,125 @@
+/**
+ * Requests from the inner side. Accepted only from an instance; they reach only flows of that instance:
+ * the token in the Route (Path and Record-Route) or, in Contact mode, in the Request-URI names the phone.
+ */
+import type { Flow } from "../sip/flow.ts";
+import type { FlowTarget } from "../sip/flow-token.ts";
+import { cloneRequest, type SipRequest } from "../sip/message.ts";
+import { tagOf } from "../sip/name-addr.ts";
+import type { ServerTransaction } from "../sip/transaction-table.ts";
+import { isSipUri, parseSipUri } from "../sip/uri.ts";
+import { plainHost } from "./addresses.ts";
+import { callFor } from "./call-for.ts";
+import { type Core, flowToPhone, innerPlace, outerPlace, reply } from "./core.ts";
+import type { Forwarding } from "./forwarding.ts";
+import { countHop } from "./hops.ts";
+import type { Instance } from "./instances.ts";
+import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
+
+type Choice =
+  | { readonly instance: Instance; readonly target: FlowTarget }
+  | { readonly refuse: 403 | 404; readonly reason: string }
+  | "ourselves";
+
+export class FromInstance {
+  readonly #core: Core;
+  readonly #forwarding: Forwarding;
+
+  constructor(core: Core, forwarding: Forwarding) {
+    this.#core = core;
+    this.#forwarding = forwarding;
+  }
+
+  async request(transaction: ServerTransaction): Promise<void> {
+    const request = cloneRequest(transaction.request);
+    countHop(request);
+    const choice = this.#choose(request, transaction.flow);
+    if (choice === "ourselves") return this.#ourselves(transaction);
+    if ("refuse" in choice) {
+      this.#core.count(choice.reason);
+      return reply(this.#core, transaction, choice.refuse);
+    }
+    const { instance, target } = choice;
+    const flow = flowToPhone(this.#core, target);
+    if (flow === null) {
+      // RFC 5626 §5.3.1: at once, so that the instance need not wait for a timeout.
+      this.#core.count("flow-failed");
+      return reply(this.#core, transaction, 430);
+    }
+    const call = callFor(this.#core, { request, side: "inner", instance, phone: target, flow });
+    if (call === "refused") return reply(this.#core, transaction, 503, [["retry-after", "10"]]);
+    if (makesDialog(request, tagOf(request.headers.get("to") ?? ""))) {
+      const token = this.#core.tokens.make(target);
+      recordRoute(request, token, outerPlace(this.#core, flow), innerPlace(this.#core, instance));
+    }
+    await this.#forwarding.forward({
+      transaction,
+      request,
+      from: "inner",
+      instance: instance.name,
+      call,
+      flow: () => flow,
+    });
+  }
+
+  async ack(received: SipRequest, from: Flow): Promise<void> {
+    const request = cloneRequest(received);
+    countHop(request);
+    const choice = this.#choose(request, from);
+    if (choice === "ourselves" || "refuse" in choice) return this.#core.count("ack-dropped");
+    const flow = flowToPhone(this.#core, choice.target);
+    if (flow === null) return this.#core.count("ack-dropped");
+    const call = this.#core.calls.find(request, "inner");
+    if (call !== null && call.instance === choice.instance.name) {
+      this.#core.sdpBodies.ack(call, request, "inner");
+    }
+    if (!this.#core.table.sendStateless(request, flow)) this.#core.count("ack-not-sent");
+  }
+
+  #choose(request: SipRequest, flow: Flow): Choice {
+    const speakers = this.#core.instances.bySource(flow.remote, flow.transport);
+    if (speakers.length === 0) return { refuse: 403, reason: "inside-stranger" };
+    const isOurs = (host: string): boolean => this.#core.inner.isOurs(host);
+    const taken = takeRoutes(request.headers, this.#core.tokens, isOurs);
+    if (!taken.ok) return { refuse: 403, reason: taken.reason };
+    const target = taken.target ?? this.#fromUri(request) ?? this.#fromCall(request, speakers);
+    if (target === null) {
+      return this.#isOurself(request) ? "ourselves" : { refuse: 404, reason: "no-token" };
+    }
+    // On a shared address (TCP, TLS) the token decides, and must belong to one of them.
+    const instance = speakers.find((speaker) => speaker.tag === target.instanceTag);
+    if (instance === undefined) return { refuse: 403, reason: "other-instance" };
+    return { instance, target };
+  }
+
+  /** Contact mode: the Request-URI is the Contact we wrote; the phone gets its own back. */
+  #fromUri(request: SipRequest): FlowTarget | null {
+    if (!isSipUri(request.uri)) return null;
+    const { user } = parseSipUri(request.uri);
+    const target = user === null ? null : this.#core.tokens.open(user);
+    if (target === null || target.kind !== "binding") return target;
+    const binding = this.#core.bindings.get(target.id);
+    if (binding !== null) request.uri = binding.contactUri;
+    return target;
+  }
+
+  /** Within a dialog whose route set the instance has lost. */
+  #fromCall(request: SipRequest, speakers: readonly Instance[]): FlowTarget | null {
+    const call = this.#core.calls.find(request, "inner");
+    const isTheirs = speakers.some((speaker) => speaker.name === call?.instance);
+    return call !== null && isTheirs ? call.phone : null;
+  }
+
+  #isOurself(request: SipRequest): boolean {
+    if (!isSipUri(request.uri)) return false;
+    const { user, host } = parseSipUri(request.uri);
+    return user === null && this.#core.inner.isOurs(plainHost(host));
+  }
+
+  #ourselves(transaction: ServerTransaction): void {
+    if (transaction.request.method === "OPTIONS") {
+      return reply(this.#core, transaction, 200, [["accept", "*/*"]]);
+    }
+    reply(this.#core, transaction, 405, [["allow", "OPTIONS"]]);
+  }
+}

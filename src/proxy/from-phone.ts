@@ -1,0 +1,171 @@
+/**
+ * Requests from the outer side. The instance is chosen here, once: by the token of a dialog, else by the
+ * SIP domain of the Request-URI; from then on it is carried with the request and nothing changes it.
+ */
+import type { Flow } from "../sip/flow.ts";
+import type { FlowTarget } from "../sip/flow-token.ts";
+import { cloneRequest, type SipRequest } from "../sip/message.ts";
+import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
+import type { ServerTransaction } from "../sip/transaction-table.ts";
+import { isSipUri, parseSipUri } from "../sip/uri.ts";
+import { plainHost } from "./addresses.ts";
+import { callFor } from "./call-for.ts";
+import { type Core, innerPlace, outerPlace, phoneTarget, reply } from "./core.ts";
+import type { Forwarding } from "./forwarding.ts";
+import { countHop } from "./hops.ts";
+import type { Instance } from "./instances.ts";
+import type { Registrations } from "./registrations.ts";
+import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
+import type { StreamFlow } from "./stream-flow.ts";
+import { UnknownDomains } from "./unknown-domain.ts";
+
+type Chosen = { readonly instance: Instance; readonly target: FlowTarget | null };
+type Choice = Chosen | { readonly refuse: 403; readonly reason: string } | "ourselves" | "unknown";
+
+export class FromPhone {
+  readonly #core: Core;
+  readonly #forwarding: Forwarding;
+  readonly #registrations: Registrations;
+  readonly #unknown: UnknownDomains;
+
+  constructor(core: Core, forwarding: Forwarding, registrations: Registrations) {
+    this.#core = core;
+    this.#forwarding = forwarding;
+    this.#registrations = registrations;
+    this.#unknown = new UnknownDomains(core.clock, () => core.limits().sources);
+  }
+
+  async request(transaction: ServerTransaction): Promise<void> {
+    const { flow } = transaction;
+    const request = cloneRequest(transaction.request);
+    countHop(request);
+    const choice = this.#choose(request);
+    if (choice === "unknown") return this.#unknownDomain(transaction);
+    if (choice === "ourselves") return this.#ourselves(transaction);
+    if ("refuse" in choice) {
+      this.#core.count(choice.reason);
+      return reply(this.#core, transaction, choice.refuse);
+    }
+    const { instance } = choice;
+    if (request.method === "REGISTER") {
+      return this.#registrations.forward(transaction, request, instance);
+    }
+    const phone = phoneTarget(this.#core, instance, flow, request);
+    const call = callFor(this.#core, { request, side: "outer", instance, phone, flow });
+    if (call === "refused") return reply(this.#core, transaction, 503, [["retry-after", "10"]]);
+    if (makesDialog(request, tagOf(request.headers.get("to") ?? ""))) {
+      const token = this.#core.tokens.make(phone);
+      recordRoute(request, token, innerPlace(this.#core, instance), outerPlace(this.#core, flow));
+    }
+    await this.#forwarding.forward({
+      transaction,
+      request,
+      from: "outer",
+      instance: instance.name,
+      call,
+      flow: () => this.#core.inner.flowTo(instance),
+    });
+  }
+
+  /** The ACK of a 2xx: sent on without state (RFC 3261 §16.6 note on ACK). */
+  async ack(received: SipRequest, flow: Flow): Promise<void> {
+    const request = cloneRequest(received);
+    countHop(request);
+    const choice = this.#choose(request);
+    if (typeof choice === "string" || "refuse" in choice) return this.#core.count("ack-dropped");
+    const call = this.#core.calls.find(request, "outer");
+    if (call !== null && call.instance === choice.instance.name) {
+      this.#core.sdpBodies.ack(call, request, "outer");
+      call.session?.setSignallingAddress(flow.remote.address);
+    }
+    const onward = await this.#core.inner.flowTo(choice.instance);
+    if (!this.#core.table.sendStateless(request, onward)) this.#core.count("ack-not-sent");
+  }
+
+  #choose(request: SipRequest): Choice {
+    const { instances, tokens } = this.#core;
+    this.#undoStrictRouting(request);
+    const taken = takeRoutes(request.headers, tokens, (host) => this.#isOurs(host));
+    if (!taken.ok) return { refuse: 403, reason: taken.reason };
+    if (taken.target !== null) {
+      const instance = instances.byTag(taken.target.instanceTag);
+      return instance === undefined ? "unknown" : { instance, target: taken.target };
+    }
+    const known = this.#core.calls.find(request, "outer");
+    const instance =
+      this.#byUri(request.uri) ?? (known === null ? undefined : instances.byDomain(known.instance));
+    if (instance === undefined) return this.#isOurself(request) ? "ourselves" : "unknown";
+    if (this.#speaksForAnother(request, instance)) return { refuse: 403, reason: "other-domain" };
+    return { instance, target: null };
+  }
+
+  #byUri(uri: string): Instance | undefined {
+    if (!isSipUri(uri)) return undefined;
+    return this.#core.instances.byDomain(plainHost(parseSipUri(uri).host));
+  }
+
+  /**
+   * A REGISTER is for the domain of its To; anything else may be To anybody, but From names a user of the
+   * own instance or nobody known here (anonymous.invalid).
+   */
+  #speaksForAnother(request: SipRequest, instance: Instance): boolean {
+    const from = this.#byUri(parseNameAddr(request.headers.get("from") ?? "").uri);
+    if (request.method !== "REGISTER") return from !== undefined && from !== instance;
+    return this.#byUri(parseNameAddr(request.headers.get("to") ?? "").uri) !== instance;
+  }
+
+  /**
+   * RFC 3261 §16.4: a strict router puts our Record-Route into the Request-URI and the target into the
+   * last Route.
+   */
+  #undoStrictRouting(request: SipRequest): void {
+    if (!request.headers.has("route") || !isSipUri(request.uri)) return;
+    const { user } = parseSipUri(request.uri);
+    if (user === null || this.#core.tokens.open(user) === null) return;
+    const routes = request.headers.values("route");
+    const last = routes.pop();
+    if (last === undefined) return;
+    request.headers.remove("route");
+    for (const route of [`<${request.uri}>`, ...routes]) request.headers.append("route", route);
+    request.uri = parseNameAddr(last).uri;
+  }
+
+  #isOurs(host: string): boolean {
+    const { fqdn, publicAddress, publicAddress6 } = this.#core.settings();
+    const ours = [fqdn, this.#core.bindAddress(), publicAddress, publicAddress6];
+    return ours.some((one) => one !== null && one.toLowerCase() === host);
+  }
+
+  #isOurself(request: SipRequest): boolean {
+    if (!isSipUri(request.uri)) return false;
+    const { user, host } = parseSipUri(request.uri);
+    return user === null && this.#isOurs(plainHost(host));
+  }
+
+  #ourselves(transaction: ServerTransaction): void {
+    const { method } = transaction.request;
+    if (method === "OPTIONS") return reply(this.#core, transaction, 200, [["accept", "*/*"]]);
+    if (method === "REGISTER") return this.#unknownDomain(transaction);
+    reply(this.#core, transaction, 405, [["allow", "OPTIONS"]]);
+  }
+
+  /** Unknown and switched-off instances answer alike, so that nobody learns which names exist. */
+  #unknownDomain(transaction: ServerTransaction): void {
+    const { flow, request } = transaction;
+    this.#core.count("unknown-domain");
+    this.#core.log.info("unknown-domain", {
+      remote: flow.remote.address,
+      method: request.method,
+      uri: request.uri,
+    });
+    if (flow.transport === "udp") {
+      if (this.#unknown.datagram(flow.remote.address) === "silence") return transaction.abandon();
+      return reply(this.#core, transaction, 404);
+    }
+    reply(this.#core, transaction, 404);
+    const stream = flow as StreamFlow;
+    stream.unknownDomains++;
+    const most = this.#core.limits().unknownDomains;
+    if (this.#unknown.connection(stream.unknownDomains, most) === "answer-and-close") stream.end();
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Bytes from a peer become a message for the transaction table. A peer that is wrong gets 400 where an
+ * answer can be built, is counted otherwise, and never ends anything but its own framing.
+ */
+import type { Log } from "../io/types.ts";
+import type { Flow } from "../sip/flow.ts";
+import { formatMessage } from "../sip/format-message.ts";
+import { makeResponse } from "../sip/make-message.ts";
+import { parseMessage, type SipSizeLimits } from "../sip/parse-message.ts";
+import { SipSyntaxError } from "../sip/syntax-error.ts";
+import type { TransactionTable } from "../sip/transaction-table.ts";
+
+/** RFC 5626 keep-alives and what NATs' helpers send: CRLF, one or four NULs. */
+const KEEP_ALIVE_BYTES = 4;
+
+export class Receiver {
+  readonly #o: {
+    readonly table: () => TransactionTable;
+    readonly log: Log;
+    limits(): SipSizeLimits;
+    count(reason: string): void;
+  };
+
+  constructor(o: {
+    readonly table: () => TransactionTable;
+    readonly log: Log;
+    limits(): SipSizeLimits;
+    count(reason: string): void;
+  }) {
+    this.#o = o;
+  }
+
+  /** One whole message, or a datagram that may be anything. */
+  message(bytes: Uint8Array, flow: Flow): void {
+    if (flow.transport === "udp" && bytes.length <= KEEP_ALIVE_BYTES) return;
+    try {
+      const message = parseMessage(bytes, this.#o.limits());
+      this.#o.table().receive(message, flow);
+    } catch (error) {
+      if (error instanceof SipSyntaxError) return this.#malformed(error, flow);
+      // Our own mistake with this one message: said loudly, and everybody else goes on.
+      const stack = error instanceof Error ? error.stack : String(error);
+      this.#o.count("internal-error");
+      this.#o.log.error("internal-error", { remote: flow.remote.address, stack });
+    }
+  }
+
+  /** What a stream broke off with: a 400 when so much of the request can be read. */
+  broken(reason: string, partial: Uint8Array | null, flow: Flow): void {
+    this.#o.log.info("framing-lost", { remote: flow.remote.address, reason });
+    if (partial === null) return;
+    try {
+      parseMessage(partial, this.#o.limits());
+    } catch (error) {
+      if (error instanceof SipSyntaxError) this.#malformed(error, flow);
+    }
+  }
+
+  #malformed(error: SipSyntaxError, flow: Flow): void {
+    this.#o.count("malformed");
+    this.#o.log.debug("malformed", { remote: flow.remote.address, reason: error.message });
+    const request = error.partial;
+    if (request === null || request.method === "ACK") return;
+    const tag = this.#o.table().newTag();
+    flow.send(formatMessage(makeResponse(request, error.status, undefined, tag)));
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What a proxy keeps over restarts (the --state folder): the key of its flow tokens and the certificate
+ * that was made for it. Files come through the passed-in store.
+ */
+import { X509Certificate } from "node:crypto";
+import type { ProxyConfig } from "../config/config.ts";
+import type { Identity } from "../io/types.ts";
+import type { TokenKey } from "../sip/flow-token.ts";
+import { selfSignedIdentity } from "../tls/self-signed.ts";
+
+/** One small secret text a name; write() is atomic and mode 0600. */
+export type StateStore = {
+  read(name: string): string | null;
+  write(name: string, text: string): void;
+};
+
+const FLOW_KEYS = "flow-keys.json";
+const CERTIFICATE = "certificate.pem";
+const CERTIFICATE_KEY = "certificate-key.pem";
+const KEY_BYTES = 32;
+/** Old phones compute certificate dates in signed 32 bits: nothing beyond January 2038. */
+const VALID_DAYS = 3650;
+
+type Random = (lengthBytes: number) => Uint8Array;
+
+/** Tokens lie in the instances' location tables, so the key outlives the process. */
+export function flowKeys(store: StateStore, random: Random): TokenKey[] {
+  const stored = store.read(FLOW_KEYS);
+  if (stored !== null) return parseFlowKeys(stored);
+  const key = { number: 1, secret: random(KEY_BYTES) };
+  const secret = Buffer.from(key.secret).toString("base64");
+  store.write(FLOW_KEYS, `${JSON.stringify([{ number: key.number, secret }])}\n`);
+  return [key];
+}
+
+/** A damaged file ends the start: a new key would silently cut off every registered phone. */
+function parseFlowKeys(text: string): TokenKey[] {
+  const parsed: unknown = JSON.parse(text);
+  if (!Array.isArray(parsed) || parsed.length === 0) throw new Error(`${FLOW_KEYS} is damaged`);
+  return parsed.map((entry: { number?: unknown; secret?: unknown }) => {
+    const secret = Buffer.from(String(entry.secret), "base64");
+    if (typeof entry.number !== "number" || secret.length !== KEY_BYTES) {
+      throw new Error(`${FLOW_KEYS} is damaged`);
+    }
+    return { number: entry.number, secret };
+  });
+}
+
+/** The configured certificate, else the self-signed one, made when there is none for this name. */
+export async function identityOf(
+  config: ProxyConfig,
+  store: StateStore,
+  o: { readonly random: Random; readonly nowMs: number },
+): Promise<Identity> {
+  if (config.certificatePem !== null && config.certificateKey !== null) {
+    return { certificatePem: config.certificatePem, keyPem: config.certificateKey };
+  }
+  const certificatePem = store.read(CERTIFICATE);
+  const keyPem = store.read(CERTIFICATE_KEY);
+  if (certificatePem !== null && keyPem !== null && isFor(certificatePem, keyPem, config.fqdn)) {
+    return { certificatePem, keyPem };
+  }
+  // A day back, for phones whose clock is slow.
+  const notBefore = new Date(o.nowMs - 86_400_000);
+  const serial = o.random(16);
+  const made = await selfSignedIdentity({ fqdn: config.fqdn, notBefore, days: VALID_DAYS, serial });
+  store.write(CERTIFICATE_KEY, made.keyPem);
+  store.write(CERTIFICATE, made.certificatePem);
+  return made;
+}
+
+function isFor(certificatePem: string, keyPem: string, fqdn: string): boolean {
+  try {
+    const certificate = new X509Certificate(certificatePem);
+    const covers = certificate.checkHost(fqdn) ?? certificate.checkIP(fqdn);
+    return covers !== undefined && keyPem.includes("PRIVATE KEY");
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,78 @@
+/** Puts together what a proxy says of itself: everything is observed here and now. */
+import type {
+  ConfigStatus,
+  InstanceStatus,
+  ProxyState,
+  ProxyStatus,
+  Warning,
+} from "../health/status.ts";
+import type { MediaSessions } from "../media/media-sessions.ts";
+import { formatEndpoint } from "./addresses.ts";
+import type { Core } from "./core.ts";
+import type { Counters } from "./counters.ts";
+import type { Instance } from "./instances.ts";
+import type { Warnings } from "./warnings.ts";
+
+type Sources = {
+  readonly media: MediaSessions;
+  readonly counters: Counters;
+  readonly warnings: Warnings;
+  readonly config: ConfigStatus;
+  readonly state: ProxyState;
+  readonly sinceMs: number;
+};
+
+function instanceStatus(core: Core, instance: Instance): InstanceStatus {
+  const { reachable, reason, routing, routingReason, name } = instance;
+  return {
+    reachable,
+    reason,
+    routing,
+    routingReason,
+    flows: core.bindings.countOf(name),
+    sessions: core.calls.countOf(name),
+  };
+}
+
+function warningsOf(core: Core, sources: Sources): readonly Warning[] {
+  const since = new Date(sources.sinceMs).toISOString();
+  const unreachable = core.instances.all
+    .filter((instance) => instance.reachable === false)
+    .map(({ name, reason }) => ({
+      code: "instance-unreachable",
+      text: `${name}: ${reason ?? "no answer"}`,
+      since,
+    }));
+  return [...sources.warnings.all, ...unreachable];
+}
+
+export function statusOf(core: Core, sources: Sources): ProxyStatus {
+  const { sipTls, sipUdp } = core.outer.listening;
+  const { media } = sources;
+  return {
+    proxy: core.settings().name,
+    state: sources.state,
+    since: new Date(sources.sinceMs).toISOString(),
+    config: sources.config,
+    listening: {
+      ...(sipTls === undefined ? {} : { sipTls: formatEndpoint(sipTls) }),
+      ...(sipUdp === undefined ? {} : { sipUdp: formatEndpoint(sipUdp) }),
+      sipInside: core.inner.listening.map(formatEndpoint),
+    },
+    sip: {
+      connections: core.outer.connections,
+      flows: core.bindings.size,
+      transactions: core.table.size,
+      dialogs: core.calls.dialogs,
+    },
+    media: { ...media.status, offloaded: 0 },
+    xmpp: { clients: 0 },
+    http: { requests: 0 },
+    drops: { ...sources.counters.all, ...media.drops },
+    bans: [],
+    instances: Object.fromEntries(
+      core.instances.all.map((instance) => [instance.name, instanceStatus(core, instance)]),
+    ),
+    warnings: warningsOf(core, sources),
+  };
+}
