@@ -124,7 +124,13 @@ export class SimulatedNetwork {
   }
 
   #openDatagrams(place: Place, options: DatagramOptions): Datagrams {
-    const port = options.local.port === 0 ? this.ephemeralPort() : options.local.port;
+    let port = options.local.port === 0 ? this.ephemeralPort() : options.local.port;
+    while (
+      options.local.port === 0 &&
+      this.#sockets.has(socketKey(place.nat, place.address, port))
+    ) {
+      port = this.ephemeralPort();
+    }
     const key = socketKey(place.nat, place.address, port);
     if (this.#sockets.has(key)) {
       const where = `${place.address}:${port}`;

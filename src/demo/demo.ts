@@ -1,0 +1,195 @@
+/**
+ * `pequod demo`: the demonstration instance, a proxy before it, one call by a small phone, then both stay up
+ * for softphones until the signal. The proxy comes in as a function: demo/ knows nothing of proxy/.
+ *
+ * The call of its own always goes over loopback, since a proxy on another address never sends media to its
+ * own machine. With `listen` a second proxy, for softphones, stands on that address.
+ */
+
+import type { Endpoint, Log, World } from "../io/types.ts";
+import { ListenError } from "../io/types.ts";
+import { DemoInstance } from "./instance.ts";
+import { call, register, unregister } from "./phone.ts";
+import { type Account, PhoneConnection } from "./phone-connection.ts";
+import { callScreen, hasWorked, softphoneScreen } from "./screen.ts";
+
+/** A running proxy as the demonstration needs it. */
+export type DemoProxy = {
+  /** "address:port" of SIP over TLS. */
+  readonly listening: { readonly sipTls?: string };
+  /** SHA-256 of its certificate, to be compared by a person; null = not known. */
+  readonly fingerprint: string | null;
+  close(): void | Promise<void>;
+};
+
+export type DemoOptions = {
+  readonly world: World;
+  readonly log: Log;
+  /** An address of this machine for softphones in the LAN; null = loopback only. */
+  readonly listen: string | null;
+  /** Starts the proxy `name` of a configuration document. Rejects with ListenError, everything closed. */
+  startProxy(document: unknown, name: string): Promise<DemoProxy>;
+  print(text: string): void;
+  /** Ends the demonstration. */
+  readonly signal: AbortSignal;
+  /** Length of its own call in frames of 20 ms; left out = 3 s. */
+  readonly frames?: number;
+};
+
+const LOOPBACK = "127.0.0.1";
+const INSTANCE_ADDRESS = "127.0.0.2";
+const DOMAIN = "demo";
+const USERS = Array.from({ length: 10 }, (_, index) => String(100 + index));
+const FRAMES = 150;
+const PRODUCT = "Pequod demonstration";
+/** Without letters that are taken for others, and typed on a telephone without shift. */
+const PASSWORD_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
+const PASSWORD_LENGTH = 10;
+const PORT_TRIES = 20;
+const FIRST_INSIDE_PORT = 15_060;
+
+/** Resolves after the signal, with everything closed: true when its own call went through. */
+export async function runDemo(options: DemoOptions): Promise<boolean> {
+  const { world, log, listen } = options;
+  const password = newPassword(world);
+  const instance = await openInstance(options, password);
+  const proxies: DemoProxy[] = [];
+  try {
+    const loopback = await startProxyOn(options, instance.local, LOOPBACK, 0);
+    proxies.push(loopback);
+    const isLoopbackOnly = listen === null || listen === LOOPBACK;
+    const outside = isLoopbackOnly
+      ? loopback
+      : await startProxyOn(options, instance.local, listen, 1);
+    if (outside !== loopback) proxies.push(outside);
+    const account = { domain: DOMAIN, username: USERS[0]!, password };
+    const hasGoneThrough = await placeCall(options, loopback, instance.local, account);
+    const proxy = tlsEndpoint(outside);
+    const { fingerprint } = outside;
+    options.print(softphoneScreen({ domain: DOMAIN, users: USERS, password, proxy, fingerprint }));
+    await aborted(options.signal);
+    return hasGoneThrough;
+  } finally {
+    instance.close();
+    for (const proxy of proxies) await proxy.close();
+    log.info("demonstration-ended");
+  }
+}
+
+function newPassword(world: World): string {
+  const random = world.random(PASSWORD_LENGTH);
+  return Array.from(random, (byte) => PASSWORD_LETTERS[byte % PASSWORD_LETTERS.length]).join("");
+}
+
+async function openInstance(options: DemoOptions, password: string): Promise<DemoInstance> {
+  const { world, log } = options;
+  return await DemoInstance.open({
+    world,
+    log: log.with({ part: "demo-instance" }),
+    local: { address: INSTANCE_ADDRESS, port: 0 },
+    domain: DOMAIN,
+    users: USERS,
+    password,
+    product: PRODUCT,
+  });
+}
+
+/** The usual port 5061 when it is free, else any; the next inside port while others hold one. */
+async function startProxyOn(
+  options: DemoOptions,
+  instance: Endpoint,
+  address: string,
+  index: number,
+): Promise<DemoProxy> {
+  let failure: unknown;
+  for (let attempt = 0; attempt < PORT_TRIES; attempt++) {
+    const sipPort = FIRST_INSIDE_PORT + 2 * (index + 2 * attempt);
+    const sipTls = attempt % 2 === 0 ? 5061 : 0;
+    try {
+      const name = index === 0 ? DOMAIN : "lan";
+      const document = demoDocument({ name, instance, address, sipPort, sipTls });
+      return await options.startProxy(document, name);
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error;
+      failure = error;
+    }
+    // The usual port is taken for good, then: any port, and one inside port after the other.
+  }
+  throw failure;
+}
+
+type DocumentParts = {
+  readonly name: string;
+  readonly instance: Endpoint;
+  readonly address: string;
+  readonly sipPort: number;
+  readonly sipTls: number;
+};
+
+/** The configuration of the demonstration's proxy: nothing but SIP and media is on. */
+export function demoDocument({ name, instance, address, sipPort, sipTls }: DocumentParts): unknown {
+  return {
+    version: 1,
+    instances: [{ name: DOMAIN, address: instance.address, sip: { port: instance.port } }],
+    proxies: [
+      {
+        name,
+        fqdn: address,
+        bindAddress: address,
+        phoneProvisioning: "off",
+        allowXmpp: false,
+        manageInstances: "off",
+        inside: { address: LOOPBACK, sipPort },
+        ports: { sipTls },
+      },
+    ],
+  };
+}
+
+function tlsEndpoint(proxy: DemoProxy): Endpoint {
+  const text = proxy.listening.sipTls ?? "";
+  const colon = text.lastIndexOf(":");
+  const address = text.slice(0, colon).replace(/[[\]]/g, "");
+  return { address, port: Number(text.slice(colon + 1)) };
+}
+
+/** Registers, calls 600, prints the screen. A failure is printed too and does not end the demonstration. */
+async function placeCall(
+  options: DemoOptions,
+  proxy: DemoProxy,
+  instance: Endpoint,
+  account: Account,
+): Promise<boolean> {
+  const { world, log, print, signal } = options;
+  const endpoint = tlsEndpoint(proxy);
+  let phone: PhoneConnection | null = null;
+  try {
+    phone = await PhoneConnection.open({
+      world,
+      proxy: endpoint,
+      localAddress: LOOPBACK,
+      account,
+      product: PRODUCT,
+    });
+    const registration = await register(phone);
+    const report = await call(phone, "600", { frames: options.frames ?? FRAMES, signal });
+    await unregister(phone);
+    const { username: user, domain } = account;
+    print(callScreen({ user, domain, proxy: endpoint, instance, registration, call: report }));
+    return hasWorked(report);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error("demonstration-call-failed", { reason });
+    print(`\nThe demonstration's own call failed: ${reason}\n`);
+    return false;
+  } finally {
+    phone?.close();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+}
