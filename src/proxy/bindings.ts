@@ -34,14 +34,14 @@ export function bindingId(instance: string, aor: string, phone: string): string 
 
 export class Bindings {
   readonly #clock: Clock;
-  readonly #maximum: number;
+  readonly #maximum: () => number;
   readonly #count: (reason: string) => void;
   readonly #byId = new Map<string, Binding>();
   readonly #byFlow = new Map<string, Set<Binding>>();
 
   constructor(o: {
     readonly clock: Clock;
-    readonly maximum: number;
+    readonly maximum: () => number;
     readonly count: (reason: string) => void;
   }) {
     this.#clock = o.clock;
@@ -74,7 +74,7 @@ export class Bindings {
       this.#attach(known);
       return true;
     }
-    if (this.#byId.size >= this.#maximum && this.sweep() === 0) {
+    if (this.#byId.size >= this.#maximum() && this.sweep() === 0) {
       this.#count("bindings-full");
       return false;
     }

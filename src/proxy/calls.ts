@@ -8,7 +8,8 @@
  */
 import type { Clock, Log } from "../io/types.ts";
 import type { LegName } from "../media/engine.ts";
-import type { MediaSession, MediaSessions, SessionRequest } from "../media/media-session.ts";
+import type { MediaSession, SessionRequest } from "../media/media-session.ts";
+import type { MediaSessions } from "../media/media-sessions.ts";
 import type { FlowTarget } from "../sip/flow-token.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { tagOf } from "../sip/name-addr.ts";

@@ -20,7 +20,7 @@ import type { Core } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { InnerSide } from "./inner-side.ts";
 import { Instances } from "./instances.ts";
-import { mediaOptions } from "./media-options.ts";
+import { mediaOptions, relayOptions } from "./media-options.ts";
 import { OuterSide } from "./outer-side.ts";
 import { Receiver } from "./receive.ts";
 import { Router } from "./router.ts";
@@ -209,16 +209,20 @@ export class RunningProxy {
 
   #makeMedia(): MediaSessions {
     const { world, log } = this.#o;
+    const { clock, openDatagrams } = world;
     const options = mediaOptions(this.#config, this.#bindAddress);
     return new MediaSessions({
-      engine: new NativeEngine({ openDatagrams: world.openDatagrams, clock: world.clock, options }),
-      clock: world.clock,
+      engine: new NativeEngine({ openDatagrams, clock, relay: relayOptions(this.#config) }),
+      clock,
       random: world.random,
       log,
       count: (reason) => this.#counters.count(reason),
       options,
       onSilent: (session) =>
-        this.#warnings.raise("media-silent", `call ${session.callId}: no packet either way`),
+        this.#warnings.raise(
+          "media-silent",
+          `call ${session.request.callId}: no packet either way`,
+        ),
     });
   }
 

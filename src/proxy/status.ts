@@ -48,7 +48,7 @@ function warningsOf(core: Core, sources: Sources): readonly Warning[] {
 
 export function statusOf(core: Core, sources: Sources): ProxyStatus {
   const { sipTls, sipUdp } = core.outer.listening;
-  const { media } = sources;
+  const { drops, ...media } = sources.media.status;
   return {
     proxy: core.settings().name,
     state: sources.state,
@@ -65,10 +65,10 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
       transactions: core.table.size,
       dialogs: core.calls.dialogs,
     },
-    media: { ...media.status, offloaded: 0 },
+    media: { ...media, offloaded: 0 },
     xmpp: { clients: 0 },
     http: { requests: 0 },
-    drops: { ...sources.counters.all, ...media.drops },
+    drops: { ...sources.counters.all, ...drops },
     bans: [],
     instances: Object.fromEntries(
       core.instances.all.map((instance) => [instance.name, instanceStatus(core, instance)]),

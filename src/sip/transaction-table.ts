@@ -78,6 +78,13 @@ export class TransactionTable {
     return this.#servers.size + this.#clients.size;
   }
 
+  /** Requests that wait for their final response. */
+  get pending(): number {
+    let count = 0;
+    for (const server of this.#servers.values()) if (!server.isFinal) count++;
+    return count;
+  }
+
   /** A tag for a response of our own (RFC 3261 §19.3). */
   newTag(): string {
     return this.#options.randomId();
