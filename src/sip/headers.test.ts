@@ -54,6 +54,10 @@ describe("reading", () => {
   });
 });
 
+test("a line of 30,000 values is no trouble", () => {
+  expect(headersOf(`Route: ${"a,".repeat(30_000)}`).values("route")).toHaveLength(30_000);
+});
+
 describe("writing", () => {
   test("set replaces the first line where it stands and removes the others", () => {
     const headers = headersOf("To: a", "m: <sip:a>", "Call-ID: c", "Contact: <sip:b>");

@@ -59,7 +59,9 @@ export class Headers {
   values(name: string): string[] {
     const values: string[] = [];
     for (const line of this.entries) {
-      if (line.name === name) values.push(...splitListValues(headerLineValue(line)));
+      if (line.name !== name) continue;
+      // One by one: a line may hold more values than a call takes arguments.
+      for (const value of splitListValues(headerLineValue(line))) values.push(value);
     }
     return values;
   }

@@ -1,7 +1,8 @@
 /**
  * What must hold for the headers of every message before anybody works with it: the headers that may
  * stand only once (RFC 3261 §8.1.1, §20), and their values. A second From, To, Call-ID, CSeq,
- * Max-Forwards or Content-Length is refused even when it is equal: two parsers could take different ones.
+ * Max-Forwards, Content-Length or Content-Type is refused even when it is equal: two parsers could take
+ * different ones.
  */
 import { parseCSeq } from "./cseq.ts";
 import { type HeaderLine, headerLineValue } from "./headers.ts";
@@ -20,6 +21,7 @@ export type SingleLines = {
   cseq: HeaderLine | null;
   maxForwards: HeaderLine | null;
   contentLength: HeaderLine | null;
+  contentType: HeaderLine | null;
   problem: string | null;
 };
 
@@ -35,6 +37,7 @@ export function singleLines(lines: readonly HeaderLine[]): SingleLines {
     cseq: null,
     maxForwards: null,
     contentLength: null,
+    contentType: null,
     problem: null,
   };
   for (const line of lines) {
@@ -59,6 +62,8 @@ function fieldOf(name: string): Exclude<keyof SingleLines, "problem"> | null {
       return "maxForwards";
     case "content-length":
       return "contentLength";
+    case "content-type":
+      return "contentType";
     default:
       return null;
   }

@@ -126,6 +126,8 @@ describe("a broken request is refused, and can be answered when the five headers
       const once = name === "max-forwards" || name === "content-length" ? [line] : [];
       checkRefused([START, ...FIVE, ...once, line], [400, `second ${name}`, true]);
     }
+    const types = ["Content-Type: text/plain", "c: application/sdp"];
+    checkRefused([START, ...FIVE, ...types], [400, "second content-type", true]);
     checkRefused([START, ...FIVE, "t: <sip:c@a.example>"], [400, "second to", true]);
     checkRefused([START, ...FIVE, "FROM : sip:x@y"], [400, "second from", true]);
   });

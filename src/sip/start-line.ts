@@ -24,7 +24,8 @@ const ANY_VERSION = /^SIP\/\d{1,9}\.\d{1,9}$/i;
 
 /** A line that begins with "SIP/" is a Status-Line. */
 export function parseStartLine(line: string): RequestLine | StatusLine {
-  return line.slice(0, 4).toUpperCase() === "SIP/" ? parseStatusLine(line) : parseRequestLine(line);
+  const isStatus = line.charCodeAt(3) === 0x2f && line.slice(0, 3).toUpperCase() === "SIP";
+  return isStatus ? parseStatusLine(line) : parseRequestLine(line);
 }
 
 function parseRequestLine(line: string): RequestLine {

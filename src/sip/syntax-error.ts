@@ -8,7 +8,10 @@ export class SipSyntaxError extends Error {
   override readonly name = "SipSyntaxError";
   /** 400, or 505 for another SIP version. */
   readonly status: number;
-  /** A request with enough readable headers (Via, From, To, Call-ID, CSeq) to answer it, else null. */
+  /**
+   * A request with enough headers (Via, From, To, Call-ID, CSeq) to answer it, else null. Their values
+   * may be the broken ones: send them back, do not parse them. An ACK is never answered.
+   */
   readonly partial: SipRequest | null;
 
   constructor(message: string, status = 400, partial: SipRequest | null = null) {

@@ -28,6 +28,7 @@ export function isSipUri(text: string): boolean {
 
 /** 4 for "sip:", 5 for "sips:" in any case, else 0. */
 function schemeLength(text: string): number {
+  if (text.startsWith("sip:")) return 4;
   const start = text.slice(0, 5).toLowerCase();
   if (start.startsWith("sip:")) return 4;
   return start === "sips:" ? 5 : 0;
