@@ -1,8 +1,8 @@
 /**
  * Non-INVITE server transaction: RFC 3261 §17.2.2 with RFC 4320.
  * Trying -> Proceeding -> Completed (timer J). Owns its last response and its timer; the table owns it.
- * An answer later than timer F of the peer is of no use to anybody, so an owner that never answers
- * leaves nothing behind: the transaction ends by itself after that time, unanswered.
+ * An answer that comes after the peer's timer F is of no use to anybody, so an owner that never answers
+ * leaves nothing behind: some time later (T4) the transaction ends by itself, unanswered.
  */
 
 import type { Flow } from "./flow.ts";
@@ -42,7 +42,7 @@ export class NonInviteServer implements ServerTransaction {
     this.matching = matching;
     this.#ended = ended;
     this.#timer = new StateTimer(host.clock);
-    this.#timer.start(host.timers.timerFMs, () => {
+    this.#timer.start(host.timers.timerFMs + host.timers.t4Ms, () => {
       host.count("request-unanswered");
       this.#terminate();
     });

@@ -131,7 +131,7 @@ export class ResponseContext {
   #receive(branch: Branch, response: SipResponse): void {
     if (response.status >= 200) this.#close(branch, response, "received");
     else if (response.status > 100 && this.#server.isInvite) {
-      if (!branch.isCancelled) this.#startTimerC(branch);
+      this.#startTimerC(branch);
       this.#arrivals.push({ branch, response, origin: "received" });
       this.#work();
     }

@@ -338,6 +338,32 @@ test("a flow that closes inside the failure of one call fails each of its calls 
   expect([ladder.table.size, ladder.clock.pending]).toEqual([0, 0]);
 });
 
+test("an owner that sends again on the flow that has just closed is told of it later", () => {
+  const ladder = new TransactionLadder({ transport: "tls" });
+  const again = { ...ladder.events("again") };
+  ladder.table.send(requestOf(invite), ladder.pbx, {
+    ...ladder.events("first"),
+    failed: () => ladder.table.send(requestOf(invite), ladder.pbx, again),
+  });
+  ladder.steps();
+  ladder.pbx.canSend = false;
+  ladder.table.flowClosed(ladder.pbx);
+  expect(ladder.steps()).toEqual([]);
+  ladder.clock.advance(0);
+  expect(ladder.steps()).toEqual(["0 again: failed not-sent"]);
+  expect([ladder.table.size, ladder.clock.pending]).toEqual([0, 0]);
+});
+
+test("an INVITE that its owner lets ring at once gets no 100 after the 180", () => {
+  const ladder = new TransactionLadder({
+    request: (server) => server.respond(makeResponse(server.request, 180, undefined, "bob")),
+  });
+  ladder.says(ladder.phone, invite);
+  expect(ladder.steps()).toEqual(["0 owner: INVITE", "0 phone <- 180 INVITE"]);
+  ladder.server.abandon();
+  expect(ladder.leftOver()).toEqual([0, 0]);
+});
+
 test("a request that was sent before keeps its own Via list when it is sent again", () => {
   const ladder = new TransactionLadder({ transport: "tls" });
   const request = requestOf(invite);
