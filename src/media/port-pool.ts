@@ -37,11 +37,6 @@ export class PortPool {
     return this.#resting.length;
   }
 
-  /** True while a call holds this port, be it the RTP or the RTCP one. */
-  holds(port: number): boolean {
-    return this.#inUse.has(port - (port % 2));
-  }
-
   /** The RTP port of a free pair, or null when none is left. */
   take(): number | null {
     this.#wake();

@@ -70,14 +70,18 @@ export class MediaLab {
   readonly silent: MediaSession[] = [];
   readonly sessions: MediaSessions;
 
-  constructor(options: Partial<MediaOptions> = {}, addresses: readonly string[] = [OUTER, INNER]) {
+  /** `random` left out: that of the simulated network. */
+  constructor(
+    options: Partial<MediaOptions> = {},
+    o: { addresses?: readonly string[]; random?: (lengthBytes: number) => Uint8Array } = {},
+  ) {
     const { clock } = this.network;
-    const world = this.network.world({ addresses });
+    const world = this.network.world({ addresses: o.addresses ?? [OUTER, INNER] });
     const relay = { packetsPerSecond: 1000, maxSsrcs: 16 };
     this.sessions = new MediaSessions({
       engine: new NativeEngine({ clock, openDatagrams: world.openDatagrams, relay }),
       clock,
-      random: world.random,
+      random: o.random ?? world.random,
       log: SILENT_LOG,
       count: (reason) => void this.counted.push(reason),
       options: { ...MEDIA_OPTIONS, ...options },
