@@ -190,7 +190,8 @@ export class MediaSession {
     for (const stream of this.openStreams) {
       const applied = stream.applied("outer");
       if (applied === null) continue;
-      const settings = this.#settings("outer", applied.remote, applied.settings);
+      const { inbound, outbound } = applied.settings;
+      const settings = this.#settings("outer", applied.remote, { inbound, outbound });
       stream.apply("outer", { ...applied, settings });
     }
   }

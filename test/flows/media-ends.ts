@@ -6,6 +6,7 @@ import type { Datagrams, Endpoint, Log } from "../../src/io/types.ts";
 import type { MediaSession, SessionRequest } from "../../src/media/media-session.ts";
 import { type MediaOptions, MediaSessions } from "../../src/media/media-sessions.ts";
 import { NativeEngine } from "../../src/media/native-engine.ts";
+import { SrtpContext } from "../../src/rtp/srtp-context.ts";
 import { SimulatedNetwork } from "./simulated-network.ts";
 
 export const OUTER = "203.0.113.1";
@@ -134,7 +135,10 @@ export class MediaPeer {
 }
 
 /** 160 bytes of payload, all `fill`. */
-export function rtpPacket(sequence: number, o: { fill?: number; ssrc?: number } = {}): Uint8Array {
+export function rtpPacket(
+  sequence: number,
+  o: { fill?: number; ssrc?: number } = {},
+): Uint8Array<ArrayBuffer> {
   const packet = new Uint8Array(172).fill(o.fill ?? sequence & 255);
   packet.set([0x80, 0, sequence >> 8, sequence & 255, 0, 0, 0, 0]);
   new DataView(packet.buffer).setUint32(8, o.ssrc ?? 0x01020304);
@@ -142,7 +146,9 @@ export function rtpPacket(sequence: number, o: { fill?: number; ssrc?: number } 
 }
 
 /** A receiver report without blocks, padded with an SDES-like tail to `lengthBytes`. */
-export function rtcpPacket(o: { ssrc?: number; lengthBytes?: number } = {}): Uint8Array {
+export function rtcpPacket(
+  o: { ssrc?: number; lengthBytes?: number } = {},
+): Uint8Array<ArrayBuffer> {
   const length = o.lengthBytes ?? 8;
   const packet = new Uint8Array(length).fill(7);
   packet.set([0x80, 201, 0, length / 4 - 1]);
@@ -199,4 +205,55 @@ export function keyIn(sdp: string): Uint8Array {
 export function textOf(result: { ok: true; sdp: string } | { ok: false; reason: string }): string {
   if (!result.ok) throw new Error(`refused: ${result.reason}`);
   return result.sdp;
+}
+
+export const SUITE = "AES_CM_128_HMAC_SHA1_80";
+/** Overrides for RTP phones. */
+export const RTP: Ends = { outer: { media: "rtp" } };
+export const AT_INSTANCE: Endpoint = { address: INSTANCE, port: 12_000 };
+export const AT_PHONE: Endpoint = { address: PHONE, port: 4000 };
+
+export function contextOf(key: Uint8Array): SrtpContext {
+  return new SrtpContext({ suite: SUITE, key });
+}
+
+export function protect(context: SrtpContext, packet: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(packet.length + 16);
+  bytes.set(packet);
+  return bytes.slice(0, context.protect(bytes, packet.length));
+}
+
+export function unprotect(context: SrtpContext, packet: Uint8Array): Uint8Array {
+  const bytes = packet.slice();
+  return bytes.slice(0, context.unprotect(bytes, packet.length));
+}
+
+/** RTP/SAVP with one key that is all `fill`. */
+export function securedSdp(o: SdpOptions & { fill: number }): string {
+  return sdpOf({ ...o, proto: "RTP/SAVP", lines: [cryptoLine(1, o.fill), ...(o.lines ?? [])] });
+}
+
+/** The phone calls, the instance answers 200. `outer` and `inner` are our ports. */
+export async function answeredCall(
+  session: MediaSession,
+  offer: string,
+  answer = sdpOf(AT_INSTANCE),
+) {
+  const toInstance = textOf(await session.offer("outer", offer));
+  const toPhone = textOf(session.answer("inner", answer, { branch: "a", final: true }));
+  return {
+    toInstance,
+    toPhone,
+    outer: { address: OUTER, port: portIn(toPhone) },
+    inner: { address: INNER, port: portIn(toInstance) },
+  };
+}
+
+/** An SRTP phone and an RTP instance in a call; `key` is what the phone sends with. */
+export async function srtpCall(lab: MediaLab) {
+  const session = lab.session();
+  const phone = await lab.peer(PHONE, 4000);
+  const instance = await lab.peer(INSTANCE, 12_000);
+  const places = await answeredCall(session, securedSdp({ ...AT_PHONE, fill: 1 }));
+  return { session, phone, instance, ...places, key: contextOf(keyOf(1)) };
 }
