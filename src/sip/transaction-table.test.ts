@@ -340,15 +340,16 @@ test("a flow that closes inside the failure of one call fails each of its calls 
 
 test("an owner that sends again on the flow that has just closed is told of it later", () => {
   const ladder = new TransactionLadder({ transport: "tls" });
-  const again = { ...ladder.events("again") };
+  const again = ladder.events("again");
   ladder.table.send(requestOf(invite), ladder.pbx, {
     ...ladder.events("first"),
     failed: () => ladder.table.send(requestOf(invite), ladder.pbx, again),
   });
+  ladder.table.send(requestOf(invite), ladder.pbx, ladder.events("second"));
   ladder.steps();
   ladder.pbx.canSend = false;
   ladder.table.flowClosed(ladder.pbx);
-  expect(ladder.steps()).toEqual([]);
+  expect(ladder.steps()).toEqual(["0 second: failed flow-closed"]);
   ladder.clock.advance(0);
   expect(ladder.steps()).toEqual(["0 again: failed not-sent"]);
   expect([ladder.table.size, ladder.clock.pending]).toEqual([0, 0]);
@@ -361,6 +362,19 @@ test("an INVITE that its owner lets ring at once gets no 100 after the 180", () 
   ladder.says(ladder.phone, invite);
   expect(ladder.steps()).toEqual(["0 owner: INVITE", "0 phone <- 180 INVITE"]);
   ladder.server.abandon();
+  expect(ladder.leftOver()).toEqual([0, 0]);
+});
+
+test("pending counts the requests that wait for their final response, size all that lives", () => {
+  const ladder = new TransactionLadder();
+  ladder.says(ladder.phone, invite);
+  ladder.says(ladder.phone, phoneRequest({ method: "OPTIONS" }));
+  expect([ladder.table.pending, ladder.table.size]).toEqual([2, 2]);
+  const [call, options] = ladder.servers;
+  call?.respond(makeResponse(call.request, 200, undefined, "bob"));
+  expect([ladder.table.pending, ladder.table.size]).toEqual([1, 2]);
+  options?.abandon();
+  expect([ladder.table.pending, ladder.table.size]).toEqual([0, 1]);
   expect(ladder.leftOver()).toEqual([0, 0]);
 });
 
