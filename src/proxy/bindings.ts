@@ -98,6 +98,13 @@ export class Bindings {
     }
   }
 
+  /** Forgets the phones of instances that are not among these. */
+  removeOthers(instances: ReadonlySet<string>): void {
+    for (const binding of this.#byId.values()) {
+      if (!instances.has(binding.instance)) this.remove(binding.id);
+    }
+  }
+
   /** The bindings of one flow: usually one, more where a phone has several lines. */
   onFlow(flowId: string): readonly Binding[] {
     const now = this.#clock.now();

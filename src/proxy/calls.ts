@@ -137,6 +137,13 @@ export class Calls {
     }
   }
 
+  /** Ends the calls of instances that are not among these. */
+  endOthers(instances: ReadonlySet<string>): void {
+    for (const call of this.#byKey.values()) {
+      if (!instances.has(call.instance)) this.end(call, "instance-removed");
+    }
+  }
+
   endAll(reason: string): void {
     for (const call of this.#byKey.values()) this.end(call, reason);
   }

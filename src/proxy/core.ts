@@ -57,6 +57,14 @@ export function reply(
   transaction.respond(response);
 }
 
+/** Our own mistake with one message: said loudly, and everybody else goes on. */
+export function internalError(core: Core, request: SipRequest, error: unknown): void {
+  const stack = error instanceof Error ? error.stack : String(error);
+  core.count("internal-error");
+  const callId = request.headers.get("call-id");
+  core.log.error("internal-error", { method: request.method, callId, stack });
+}
+
 /** The phone that a token means, as it can be reached now; null = its flow is gone (RFC 5626 §5.3). */
 export function flowToPhone(core: Core, target: FlowTarget): Flow | null {
   if (target.kind === "binding") {

@@ -6,10 +6,11 @@ import type { LegName } from "../media/engine.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { tagOf } from "../sip/name-addr.ts";
+import { reasonPhrase } from "../sip/reason-phrase.ts";
 import { ResponseContext } from "../sip/response-context.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
 import type { Call } from "./calls.ts";
-import { type Core, reply } from "./core.ts";
+import { type Core, internalError, reply } from "./core.ts";
 import type { Exchange } from "./sdp-bodies.ts";
 
 export type Forwarded = {
@@ -66,8 +67,7 @@ export class Forwarding {
       this.#core.count("no-way-on");
       return this.#refuse(o, 503, exchange);
     }
-    // A CANCEL may have ended it while ports were opened.
-    if (transaction.isFinal) return this.#ended(o, exchange, transaction.finalStatus);
+    // Sends nothing when a CANCEL has ended it while ports were opened.
     context.forward(o.request, flow);
   }
 
@@ -80,13 +80,21 @@ export class Forwarding {
       timerC: { ms: limits().timerC * 1000, capMs: limits().timerCMax * 1000 },
       isProgressing: () => clock.now() - (o.call?.session?.lastSeenMs ?? 0) < FLOWING_MS,
       response: (response, _branch, origin) => {
-        if (origin !== "received" && o.from === "outer") {
-          this.#core.instances.failed(o.instance, origin === "timeout" ? "no answer" : "not sent");
-        }
+        if (origin !== "received") this.#unanswered(o, response, origin);
         return this.#response(o, response, exchange);
       },
       ended: ({ status }) => this.#ended(o, exchange, status),
+      rejected: (error) => internalError(this.#core, o.request, error),
     });
+  }
+
+  /** The way was lost under way: to the instance it is its fault, to a phone its flow's (RFC 5626 §5.3.1). */
+  #unanswered(o: Forwarded, response: SipResponse, origin: "timeout" | "transport"): void {
+    if (o.from === "outer") return this.#core.instances.failed(o.instance, origin);
+    if (origin !== "transport") return;
+    this.#core.count("flow-failed");
+    response.status = 430;
+    response.reason = reasonPhrase(430);
   }
 
   async #carry(call: Call, response: SipResponse, exchange: Exchange): Promise<SipResponse> {
@@ -102,9 +110,17 @@ export class Forwarding {
     const { call } = o;
     if (call === null) return response;
     if (o.transaction.isInvite && response.status >= 200 && response.status < 300) {
-      call.established.add(tagOf(response.headers.get("to") ?? "") ?? "");
+      this.#established(call, tagOf(response.headers.get("to") ?? "") ?? "");
     }
     return response.body.length === 0 ? response : this.#carry(call, response, exchange);
+  }
+
+  #established(call: Call, toTag: string): void {
+    if (call.established.size === 0) {
+      const { instance, callId, callerSide } = call;
+      this.#core.log.info("call-established", { instance, callId, from: callerSide });
+    }
+    call.established.add(toTag);
   }
 
   #refuse(o: Forwarded, status: number, exchange: Exchange): void {

@@ -156,7 +156,7 @@ export class FromPhone {
     this.#core.log.info("unknown-domain", {
       remote: flow.remote.address,
       method: request.method,
-      uri: request.uri,
+      domain: isSipUri(request.uri) ? parseSipUri(request.uri).host : "",
     });
     if (flow.transport === "udp") {
       if (this.#unknown.datagram(flow.remote.address) === "silence") return transaction.abandon();

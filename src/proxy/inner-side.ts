@@ -44,6 +44,7 @@ export class InnerSide {
   async open(config: ProxyConfig): Promise<void> {
     const { sipPort } = config.inside;
     const wanted = new Set<string>();
+    if (config.inside.address !== null) wanted.add(config.inside.address);
     for (const { insideAddress } of this.#instances.all) {
       if (insideAddress !== null) wanted.add(insideAddress);
     }

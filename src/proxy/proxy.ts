@@ -8,7 +8,7 @@
  */
 import type { ProxyConfig, ProxySlice } from "../config/config.ts";
 import type { ConfigStatus, ProxyState, ProxyStatus } from "../health/status.ts";
-import type { Identity, Log, Timer, World } from "../io/types.ts";
+import { type Identity, ListenError, type Log, type Timer, type World } from "../io/types.ts";
 import { MediaSessions } from "../media/media-sessions.ts";
 import { NativeEngine } from "../media/native-engine.ts";
 import { FlowTokens } from "../sip/flow-token.ts";
@@ -49,7 +49,7 @@ function bindAddressOf(config: ProxyConfig, o: Pick<ProxyOptions, "interfaceAddr
   if (config.bindAddress !== null) return config.bindAddress;
   if (config.network.mode === "manual") return config.network.address;
   const address = o.interfaceAddress("eth0");
-  if (address === null) throw new Error("eth0 has no address (network mode auto)");
+  if (address === null) throw new ListenError("eth0 has no address (network mode auto)");
   return address;
 }
 
@@ -146,6 +146,7 @@ export class RunningProxy {
       await this.#core.inner.open(before.config);
       throw error;
     }
+    this.#forgetRemoved();
     this.#config = slice.proxy;
     this.#bindAddress = bindAddress;
     this.#identity = identity;
@@ -154,6 +155,13 @@ export class RunningProxy {
     this.#media.reload(mediaOptions(slice.proxy, bindAddress));
     this.#configStatus = config;
     this.#o.log.info("reloaded", { sha256: config.sha256.slice(0, 12) });
+  }
+
+  /** Nothing of an instance that was taken away goes on. */
+  #forgetRemoved(): void {
+    const names = new Set(this.#instances.all.map((instance) => instance.name));
+    this.#core.calls.endOthers(names);
+    this.#core.bindings.removeOthers(names);
   }
 
   /** The file as it stands cannot be used; what runs goes on. */
@@ -242,6 +250,9 @@ export class RunningProxy {
       request: (transaction) => router.request(transaction),
       ack: (request, flow) => router.ack(request, flow),
       strayResponse: () => count("stray-response"),
+      // To a forged source nothing is repeated.
+      isProven: (flow) =>
+        flow.side === "inner" || flow.transport !== "udp" || side.isRegistered(flow),
       count,
     });
     const core: Core = {

@@ -6,7 +6,8 @@ import type { Log } from "../io/types.ts";
 import type { Flow } from "../sip/flow.ts";
 import { formatMessage } from "../sip/format-message.ts";
 import { makeResponse } from "../sip/make-message.ts";
-import { parseMessage, type SipSizeLimits } from "../sip/parse-message.ts";
+import type { SipRequest } from "../sip/message.ts";
+import { parseMessage, partialRequest, type SipSizeLimits } from "../sip/parse-message.ts";
 import { SipSyntaxError } from "../sip/syntax-error.ts";
 import type { TransactionTable } from "../sip/transaction-table.ts";
 
@@ -48,20 +49,19 @@ export class Receiver {
   /** What a stream broke off with: a 400 when so much of the request can be read. */
   broken(reason: string, partial: Uint8Array | null, flow: Flow): void {
     this.#o.log.info("framing-lost", { remote: flow.remote.address, reason });
-    if (partial === null) return;
-    try {
-      parseMessage(partial, this.#o.limits());
-    } catch (error) {
-      if (error instanceof SipSyntaxError) this.#malformed(error, flow);
-    }
+    const request = partial === null ? null : partialRequest(partial, this.#o.limits());
+    if (request !== null) this.#answer(request, 400, flow);
   }
 
   #malformed(error: SipSyntaxError, flow: Flow): void {
     this.#o.count("malformed");
     this.#o.log.debug("malformed", { remote: flow.remote.address, reason: error.message });
-    const request = error.partial;
-    if (request === null || request.method === "ACK") return;
+    if (error.partial !== null) this.#answer(error.partial, error.status, flow);
+  }
+
+  #answer(request: SipRequest, status: number, flow: Flow): void {
+    if (request.method === "ACK") return;
     const tag = this.#o.table().newTag();
-    flow.send(formatMessage(makeResponse(request, error.status, undefined, tag)));
+    flow.send(formatMessage(makeResponse(request, status, undefined, tag)));
   }
 }

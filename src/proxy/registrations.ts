@@ -74,6 +74,7 @@ export class Registrations {
       server: attempt.transaction,
       timerC: { ms: limits().timerC * 1000, capMs: limits().timerCMax * 1000 },
       response: (response, _branch, origin) => {
+        if (origin !== "received") this.#core.instances.failed(attempt.instance.name, origin);
         if (origin === "received" && this.#wantsContactMode(attempt, response)) {
           attempt.mode = "contact";
           context.forward(this.#edited(attempt), attempt.onward);
@@ -163,6 +164,10 @@ export class Registrations {
       }
       const { flow } = transaction;
       const binding = { id: contact.bindingId, instance: instance.name, aor, flow };
+      if (bindings.get(binding.id) === null) {
+        const { address } = flow.remote;
+        this.#core.log.info("registered", { instance: instance.name, aor, remote: address });
+      }
       bindings.accept({ ...binding, contactUri: contact.address.uri }, seconds);
     }
   }

@@ -6,7 +6,7 @@ import type { Flow } from "../sip/flow.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { SipSyntaxError } from "../sip/syntax-error.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
-import { type Core, reply } from "./core.ts";
+import { type Core, internalError, reply } from "./core.ts";
 import { Forwarding } from "./forwarding.ts";
 import { FromInstance } from "./from-instance.ts";
 import { FromPhone } from "./from-phone.ts";
@@ -40,7 +40,7 @@ export class Router {
     const side = flow.side === "outer" ? this.#fromPhone : this.#fromInstance;
     side.ack(request, flow).catch((error: unknown) => {
       this.#core.count("ack-dropped");
-      if (!(error instanceof SipSyntaxError)) this.#internal(request, error);
+      if (!(error instanceof SipSyntaxError)) internalError(this.#core, request, error);
     });
   }
 
@@ -59,14 +59,7 @@ export class Router {
   #failed(transaction: ServerTransaction, error: unknown): void {
     const isTheirs = error instanceof SipSyntaxError;
     if (isTheirs) this.#core.count("malformed");
-    else this.#internal(transaction.request, error);
+    else internalError(this.#core, transaction.request, error);
     if (!transaction.isFinal) reply(this.#core, transaction, isTheirs ? 400 : 500);
-  }
-
-  #internal(request: SipRequest, error: unknown): void {
-    const stack = error instanceof Error ? error.stack : String(error);
-    this.#core.count("internal-error");
-    const callId = request.headers.get("call-id");
-    this.#core.log.error("internal-error", { method: request.method, callId, stack });
   }
 }

@@ -3,6 +3,7 @@
  * that was made for it. Files come through the passed-in store.
  */
 import { X509Certificate } from "node:crypto";
+import { orderedChain } from "../config/certificate.ts";
 import type { ProxyConfig } from "../config/config.ts";
 import type { Identity } from "../io/types.ts";
 import type { TokenKey } from "../sip/flow-token.ts";
@@ -53,7 +54,8 @@ export async function identityOf(
   o: { readonly random: Random; readonly nowMs: number },
 ): Promise<Identity> {
   if (config.certificatePem !== null && config.certificateKey !== null) {
-    return { certificatePem: config.certificatePem, keyPem: config.certificateKey };
+    const keyPem = config.certificateKey;
+    return { certificatePem: orderedChain(config.certificatePem, keyPem), keyPem };
   }
   const certificatePem = store.read(CERTIFICATE);
   const keyPem = store.read(CERTIFICATE_KEY);
