@@ -131,7 +131,7 @@ export class Relay {
     }
     const { packetsPerSecond } = this.options;
     const isExcess =
-      isSource || isPlain
+      isSource || isPlain || isNamed(leg, address)
         ? ++channel.inWindow > packetsPerSecond
         : ++channel.strangersInWindow > packetsPerSecond / STRANGERS_PART;
     return isExcess ? DROP.excess : -1;
@@ -216,6 +216,11 @@ export class Relay {
     else this.output = packet.length === length ? packet : packet.subarray(0, length);
     return length;
   }
+}
+
+/** By its SDP or as the source of its SIP: a flood of strangers must not use up this peer's ceiling. */
+function isNamed(leg: RelayLeg, address: string): boolean {
+  return address === leg.settings?.sipSource || address === leg.settings?.signalled?.address;
 }
 
 /** The SRTCP index of the packet in the scratch (RFC 3711 §3.4): before MKI and tag. */

@@ -213,8 +213,8 @@ export const RTP: Ends = { outer: { media: "rtp" } };
 export const AT_INSTANCE: Endpoint = { address: INSTANCE, port: 12_000 };
 export const AT_PHONE: Endpoint = { address: PHONE, port: 4000 };
 
-export function contextOf(key: Uint8Array): SrtpContext {
-  return new SrtpContext({ suite: SUITE, key });
+export function contextOf(key: Uint8Array, mki: readonly number[] = []): SrtpContext {
+  return new SrtpContext({ suite: SUITE, key, mkiBytes: new Uint8Array(mki) });
 }
 
 export function protect(context: SrtpContext, packet: Uint8Array): Uint8Array {
