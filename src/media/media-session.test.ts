@@ -227,6 +227,20 @@ test("a second offer of the same side replaces the first and its ports", async (
   expect(lab.sessions.status.streams).toBe(1);
 });
 
+test("both sides offer at once: the one that fails does not undo the one that was answered", async () => {
+  const lab = new MediaLab();
+  const session = lab.session(RTP);
+  const phone = await lab.peer(PHONE, 4000);
+  const moved = await lab.peer(INSTANCE, 13_000);
+  const at = await answeredCall(session, sdpOf(AT_PHONE));
+  await session.offer("outer", sdpOf(AT_PHONE));
+  await session.offer("inner", sdpOf({ address: INSTANCE, port: 13_000 }));
+  session.answer("outer", sdpOf(AT_PHONE), { branch: "b", final: true });
+  session.offerFailed("outer");
+  await phone.send(rtpPacket(1), at.outer);
+  expect(moved.heard()).toBe("1");
+});
+
 test("both sides offer at once and both fail: nothing is left over", async () => {
   const lab = new MediaLab();
   const session = lab.session(RTP);

@@ -9,7 +9,7 @@ import {
   SdpSyntaxError,
   type SessionDescription,
 } from "../sdp/session-description.ts";
-import type { LegView, StreamCounters } from "./counters.ts";
+import type { StreamCounters } from "./counters.ts";
 import { type LegName, type LegSettings, otherLeg } from "./engine.ts";
 import {
   type AgreedLine,
@@ -30,6 +30,7 @@ import {
   type SessionRules,
   settingsOf,
 } from "./session-ends.ts";
+import { type SessionSnapshot, type StreamSnapshot, snapshotOf } from "./session-snapshot.ts";
 
 const SDP_BYTES_MAX = 65_536;
 
@@ -42,19 +43,6 @@ export type OfferResult = { readonly ok: true; readonly sdp: string } | Refused;
 export type AnswerResult =
   | { readonly ok: true; readonly sdp: string }
   | { readonly ok: false; readonly status: 488; readonly reason: string };
-
-export type LegSnapshot = LegView & {
-  /** What SDP said; null before the first answer, or when held by 0.0.0.0. */
-  readonly signalled: { readonly address: string; readonly port: number } | null;
-  readonly isSrtp: boolean;
-};
-
-export type SessionSnapshot = {
-  readonly callId: string;
-  readonly instance: string;
-  readonly isOnHold: boolean;
-  readonly streams: readonly (Readonly<ByLeg<LegSnapshot>> & { readonly type: string })[];
-};
 
 /** What a session uses of the table that owns it. */
 export type SessionTable = {
@@ -223,13 +211,10 @@ export class MediaSession {
 
   snapshot(): SessionSnapshot {
     const { callId, instance } = this.request;
-    const streams: { type: string; outer: LegSnapshot; inner: LegSnapshot }[] = [];
+    const streams: StreamSnapshot[] = [];
     for (const stream of this.openStreams) {
       const counters = this.#table.counters(stream);
-      if (counters === null) continue;
-      const outer = snapshotOf(stream.applied("outer"), counters.outer);
-      const inner = snapshotOf(stream.applied("inner"), counters.inner);
-      streams.push({ type: stream.type, outer, inner });
+      if (counters !== null) streams.push(snapshotOf(stream, counters));
     }
     return { callId, instance, isOnHold: this.isOnHold, streams };
   }
@@ -312,7 +297,12 @@ export class MediaSession {
     }
   }
 
+  /** Without an answer nothing was changed, and the other side's offer may have been answered meanwhile. */
   #rollBack(exchange: Pending): void {
+    if (!exchange.isApplied) {
+      this.#closeUnused(exchange.opened);
+      return;
+    }
     this.#streams = exchange.before.map((stream) => (stream?.isOpen === true ? stream : null));
     this.#closeUnused(exchange.opened);
     for (const [stream, legs] of exchange.appliedBefore) {
@@ -391,9 +381,4 @@ function appliedOf(stream: MediaStream): Readonly<ByLeg<AppliedLeg | null>> {
 function isHeldBy(stream: MediaStream, leg: LegName): boolean {
   const applied = stream.applied(leg);
   return applied !== null && applied.remote.direction !== "sendrecv";
-}
-
-function snapshotOf(applied: AppliedLeg | null, view: LegView): LegSnapshot {
-  const signalled = applied?.settings.signalled ?? null;
-  return { ...view, signalled, isSrtp: applied?.profile.isSecure ?? false };
 }

@@ -381,3 +381,21 @@ test("a phone that chose optional SRTP is offered it again the same way", async 
     `a=crypto:2 ${C32} inline:KEY0`,
   ]);
 });
+
+test("an IPv6 phone and an IPv4 instance: each side gets addresses of its own family", async () => {
+  const lab = new MediaLab({}, { addresses: ["2001:db8::1", "10.0.1.1"] });
+  const outer = { bindAddress: "2001:db8::1", advertise: "2001:db8::1", media: "rtp" } as const;
+  const call = lab.session({ outer: { ...outer, signallingAddress: "2001:db8::7" } });
+  const head = ["v=0", "o=- 1 1 IN IP6 2001:DB8:0::7", "s=-", "c=IN IP6 2001:DB8:0::7", "t=0 0"];
+  const offered = await call.offer("outer", expand([...head, "m=audio 4000 RTP/AVP 8"]));
+  expect(offered.ok && shorten(offered.sdp).slice(0, 4)).toEqual([
+    "v=0",
+    "o=- 1 1 IN IP4 10.0.1.1",
+    "s=-",
+    "c=IN IP4 10.0.1.1",
+  ]);
+  const answer = expand([...PBX_HEAD, "m=audio 12000 RTP/AVP 8"]);
+  const answered = call.answer("inner", answer, { branch: "b", final: true });
+  expect(answered.ok && shorten(answered.sdp)[3]).toBe("c=IN IP6 2001:db8::1");
+  expect(call.snapshot().streams[0]?.outer.signalled?.address).toBe("2001:db8::7");
+});
