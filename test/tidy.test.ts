@@ -151,6 +151,7 @@ describe("imports", () => {
       );
     });
     expect(joining.map(({ path }) => path).sort()).toEqual([
+      "src/proxy/assemble.ts",
       "src/proxy/call-for.ts",
       "src/proxy/calls.ts",
       "src/proxy/media-options.ts",

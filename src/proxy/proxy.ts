@@ -1,6 +1,5 @@
 /**
- * One running proxy: builds the parts, opens their ports, reloads, drains, closes, and says what it does.
- * The one place that joins SIP and media to the outside world, which comes in as values.
+ * One running proxy: opens the ports of its parts, reloads, drains, closes, and says what it does.
  *
  * What survives a reload: listeners that did not change, connections, bindings, transactions, calls with
  * their media. What does not: the certificate (new handshakes get the new one), limits and lookups (from
@@ -9,26 +8,14 @@
 import type { ProxyConfig, ProxySlice } from "../config/config.ts";
 import type { ConfigStatus, ProxyState, ProxyStatus } from "../health/status.ts";
 import { type Identity, ListenError, type Log, type Timer, type World } from "../io/types.ts";
-import { MediaSessions } from "../media/media-sessions.ts";
-import { NativeEngine } from "../media/native-engine.ts";
-import { FlowTokens } from "../sip/flow-token.ts";
-import { TransactionTable } from "../sip/transaction-table.ts";
-import { advertisedTo } from "./addresses.ts";
-import { Bindings } from "./bindings.ts";
-import { Calls } from "./calls.ts";
+import type { MediaSessions } from "../media/media-sessions.ts";
+import { assemble, assembleMedia, type Parts } from "./assemble.ts";
 import type { Core } from "./core.ts";
 import { Counters } from "./counters.ts";
-import { InnerSide } from "./inner-side.ts";
 import { Instances } from "./instances.ts";
-import { mediaOptions, relayOptions } from "./media-options.ts";
-import { OuterSide } from "./outer-side.ts";
-import { Receiver } from "./receive.ts";
-import { Router } from "./router.ts";
-import { SdpBodies } from "./sdp-bodies.ts";
-import type { SideOptions } from "./side.ts";
+import { mediaOptions } from "./media-options.ts";
 import { flowKeys, identityOf, type StateStore } from "./state.ts";
 import { statusOf } from "./status.ts";
-import { StreamFlow } from "./stream-flow.ts";
 import { Warnings } from "./warnings.ts";
 
 export type ProxyOptions = {
@@ -100,8 +87,9 @@ export class RunningProxy {
     this.#configStatus = o.config;
     this.#sinceMs = o.world.clock.now();
     this.#warnings = new Warnings(o.world.clock);
-    this.#media = this.#makeMedia();
-    this.#core = this.#makeCore();
+    const parts = this.#parts();
+    this.#media = assembleMedia(parts);
+    this.#core = assemble(parts, this.#media);
   }
 
   async open(): Promise<void> {
@@ -215,121 +203,22 @@ export class RunningProxy {
     }
   }
 
-  #makeMedia(): MediaSessions {
-    const { world, log } = this.#o;
-    const { clock, openDatagrams } = world;
-    const options = mediaOptions(this.#config, this.#bindAddress);
-    return new MediaSessions({
-      engine: new NativeEngine({ openDatagrams, clock, relay: relayOptions(this.#config) }),
-      clock,
-      random: world.random,
-      log,
-      count: (reason) => this.#counters.count(reason),
-      options,
-      onSilent: (session) =>
-        this.#warnings.raise(
-          "media-silent",
-          `call ${session.request.callId}: no packet either way`,
-        ),
-    });
-  }
-
-  #makeCore(): Core {
-    const { world, log } = this.#o;
-    const { clock } = world;
-    const count = (reason: string): void => this.#counters.count(reason);
-    const settings = (): ProxyConfig => this.#config;
-    const side = this.#sideOptions();
-    const bindings = new Bindings({ clock, count, maximum: () => this.#config.limits.bindings });
-    const maximum = (): number => this.#config.limits.dialogs;
-    const calls = new Calls({ clock, log, media: this.#media, maximum });
-    const table: TransactionTable = new TransactionTable({
-      clock,
-      maxTransactions: this.#config.limits.transactions,
-      randomId: () => Buffer.from(world.random(12)).toString("hex"),
-      request: (transaction) => router.request(transaction),
-      ack: (request, flow) => router.ack(request, flow),
-      strayResponse: () => count("stray-response"),
-      // To a forged source nothing is repeated.
-      isProven: (flow) =>
-        flow.side === "inner" || flow.transport !== "udp" || side.isRegistered(flow),
-      count,
-    });
-    const core: Core = {
-      clock,
-      log,
-      table,
-      tokens: new FlowTokens(flowKeys(this.#o.state, world.random)),
-      bindings,
-      instances: this.#instances,
-      outer: new OuterSide(side),
-      inner: new InnerSide(side, this.#instances),
-      calls,
-      sdpBodies: new SdpBodies(calls, log),
-      settings,
-      limits: () => this.#config.limits,
-      bindAddress: () => this.#bindAddress,
-      advertised: side.advertised,
-      isDraining: () => this.#state === "draining",
-      count,
-    };
-    const router = new Router(core);
-    return core;
-  }
-
-  #sideOptions(): SideOptions {
-    const { world, log } = this.#o;
-    const count = (reason: string): void => this.#counters.count(reason);
-    const receiver = new Receiver({
-      table: () => this.#core.table,
-      log,
-      count,
-      limits: () => {
-        const { headerBytes: headBytes, messageBytes, headerLines } = this.#config.limits;
-        return { headBytes, messageBytes, headerLines };
-      },
-    });
+  #parts(): Parts {
+    const { world, log, state } = this.#o;
     return {
       world,
       log,
-      count,
-      settings: () => this.#config,
-      identity: () => this.#identity,
-      advertised: (peer) => advertisedTo(peer, this.#config, this.#bindAddress),
-      isRegistered: (flow) => this.#core.bindings.onFlow(flow.id).length > 0,
-      receive: (bytes, flow) => receiver.message(bytes, flow),
-      makeStreamFlow: (name, advertised, closed) =>
-        this.#makeStreamFlow(receiver, name, advertised, closed),
-    };
-  }
-
-  #makeStreamFlow(
-    receiver: Receiver,
-    side: "outer" | "inner",
-    advertised: string,
-    closed: () => void,
-  ): StreamFlow {
-    const { limits } = this.#config;
-    return new StreamFlow({
-      id: Buffer.from(this.#o.world.random(8)).toString("hex"),
-      side,
-      advertised,
-      clock: this.#o.world.clock,
-      limits: {
-        headBytes: limits.headerBytes,
-        messageBytes: limits.messageBytes,
-        pendingBytes: limits.connectionPendingBytes,
-        firstByteMs: limits.firstByteTimeout * 1000,
-        messageMs: limits.messageTimeout * 1000,
-      },
-      message: (bytes, flow) => receiver.message(bytes, flow),
-      broken: (reason, partial, flow) => receiver.broken(reason, partial, flow),
-      closed: (flow, reason) => {
-        closed();
-        this.#o.log.debug("connection-closed", { remote: flow.remote.address, side, reason });
-        this.#core.table.flowClosed(flow);
+      instances: this.#instances,
+      tokenKeys: flowKeys(state, world.random),
+      present: {
+        config: () => this.#config,
+        identity: () => this.#identity,
+        bindAddress: () => this.#bindAddress,
+        isDraining: () => this.#state === "draining",
       },
       count: (reason) => this.#counters.count(reason),
-    });
+      silent: (callId) =>
+        this.#warnings.raise("media-silent", `call ${callId}: no packet either way`),
+    };
   }
 }
