@@ -13,6 +13,8 @@ export type Binding = {
   readonly instance: string;
   /** user@domain, lower case. */
   readonly aor: string;
+  /** Of its REGISTERs: the same for one phone until it is switched off (RFC 3261 §10.2). */
+  callId: string;
   /** The Contact URI as the phone wrote it. */
   contactUri: string;
   /** Where the phone was last seen. A stream flow may have closed since. */
@@ -22,6 +24,8 @@ export type Binding = {
 
 /** The instance may keep a registration a little longer than it says (clocks, retransmissions). */
 const GRACE_MS = 10_000;
+/** Tokens of a phone's earlier connections that go on leading to it. */
+const EARLIER_KEPT = 4;
 
 /**
  * The same phone gives the same id: by its instance id where it has one (RFC 5626 §4.1), else by the
@@ -38,6 +42,7 @@ export class Bindings {
   readonly #count: (reason: string) => void;
   readonly #byId = new Map<string, Binding>();
   readonly #byFlow = new Map<string, Set<Binding>>();
+  readonly #byAor = new Map<string, Set<Binding>>();
 
   constructor(o: {
     readonly clock: Clock;
@@ -49,8 +54,16 @@ export class Bindings {
     this.#count = o.count;
   }
 
-  get size(): number {
-    return this.#byId.size;
+  /** Flows to registered phones; of one instance when it is named. */
+  flows(instance?: string): number {
+    let count = 0;
+    for (const bindings of this.#byFlow.values()) {
+      const [first] = [...bindings].filter(
+        (one) => instance === undefined || one.instance === instance,
+      );
+      if (first?.flow.isOpen === true) count++;
+    }
+    return count;
   }
 
   /** null when unknown or expired. */
@@ -68,10 +81,9 @@ export class Bindings {
     const known = this.#byId.get(fresh.id);
     if (known !== undefined) {
       this.#detach(known);
-      known.contactUri = fresh.contactUri;
-      known.flow = fresh.flow;
-      known.expiresAtMs = expiresAtMs;
+      Object.assign(known, { ...fresh, expiresAtMs });
       this.#attach(known);
+      this.#succeed(known);
       return true;
     }
     if (this.#byId.size >= this.#maximum() && this.sweep() === 0) {
@@ -80,7 +92,9 @@ export class Bindings {
     }
     const binding = { ...fresh, expiresAtMs };
     this.#byId.set(binding.id, binding);
+    addTo(this.#byAor, aorKey(binding), binding);
     this.#attach(binding);
+    this.#succeed(binding);
     return true;
   }
 
@@ -88,14 +102,13 @@ export class Bindings {
     const binding = this.#byId.get(id);
     if (binding === undefined) return;
     this.#byId.delete(id);
+    removeFrom(this.#byAor, aorKey(binding), binding);
     this.#detach(binding);
   }
 
   /** `Contact: *` with expires 0 (RFC 3261 §10.2.2). */
   removeAor(instance: string, aor: string): void {
-    for (const binding of this.#byId.values()) {
-      if (binding.instance === instance && binding.aor === aor) this.remove(binding.id);
-    }
+    for (const { id } of this.#byAor.get(aorKey({ instance, aor })) ?? []) this.remove(id);
   }
 
   /** Forgets the phones of instances that are not among these. */
@@ -123,23 +136,51 @@ export class Bindings {
     return gone;
   }
 
-  countOf(instance: string): number {
-    let count = 0;
-    for (const binding of this.#byId.values()) if (binding.instance === instance) count++;
-    return count;
+  /**
+   * A phone without instance id that reconnects shows a new Contact where its port is the connection's own.
+   * Its earlier tokens, which a call or the instance still holds, then lead to the new connection and live
+   * as long as the phone is registered; the last few of them.
+   */
+  #succeed(fresh: Binding): void {
+    const earlier = [...(this.#byAor.get(aorKey(fresh)) ?? [])].filter(
+      (old) =>
+        old !== fresh &&
+        old.callId === fresh.callId &&
+        (old.flow.id === fresh.flow.id || !old.flow.isOpen),
+    );
+    for (const old of earlier.splice(0, earlier.length - EARLIER_KEPT)) this.remove(old.id);
+    for (const old of earlier) {
+      this.#detach(old);
+      old.flow = fresh.flow;
+      old.contactUri = fresh.contactUri;
+      old.expiresAtMs = fresh.expiresAtMs;
+      this.#attach(old);
+    }
   }
 
   #attach(binding: Binding): void {
-    const set = this.#byFlow.get(binding.flow.id);
-    if (set === undefined) this.#byFlow.set(binding.flow.id, new Set([binding]));
-    else set.add(binding);
+    addTo(this.#byFlow, binding.flow.id, binding);
   }
 
   #detach(binding: Binding): void {
-    const set = this.#byFlow.get(binding.flow.id);
-    set?.delete(binding);
-    if (set?.size === 0) this.#byFlow.delete(binding.flow.id);
+    removeFrom(this.#byFlow, binding.flow.id, binding);
   }
+}
+
+function aorKey({ instance, aor }: Pick<Binding, "instance" | "aor">): string {
+  return `${instance}\0${aor}`;
+}
+
+function addTo(index: Map<string, Set<Binding>>, key: string, binding: Binding): void {
+  const set = index.get(key);
+  if (set === undefined) index.set(key, new Set([binding]));
+  else set.add(binding);
+}
+
+function removeFrom(index: Map<string, Set<Binding>>, key: string, binding: Binding): void {
+  const set = index.get(key);
+  set?.delete(binding);
+  if (set?.size === 0) index.delete(key);
 }
 
 /** `udp:` flows have no connection: the phone's address is its identity. */

@@ -44,6 +44,7 @@ export class FromInstance {
     if (flow === null) {
       // RFC 5626 §5.3.1: at once, so that the instance need not wait for a timeout.
       this.#core.count("flow-failed");
+      this.#endUndelivered(request, instance);
       return reply(this.#core, transaction, 430);
     }
     const call = callFor(this.#core, { request, side: "inner", instance, phone: target, flow });
@@ -60,6 +61,13 @@ export class FromInstance {
       call,
       flow: () => flow,
     });
+  }
+
+  /** The instance has ended the call, whether or not its phone can be told. */
+  #endUndelivered(request: SipRequest, instance: Instance): void {
+    if (request.method !== "BYE") return;
+    const call = this.#core.calls.find(request, "inner");
+    if (call?.instance === instance.name) this.#core.calls.dialogEnded(call, request, "bye-430");
   }
 
   async ack(received: SipRequest, from: Flow): Promise<void> {

@@ -163,7 +163,8 @@ export class Registrations {
         continue;
       }
       const { flow } = transaction;
-      const binding = { id: contact.bindingId, instance: instance.name, aor, flow };
+      const callId = transaction.request.headers.get("call-id") ?? "";
+      const binding = { id: contact.bindingId, instance: instance.name, aor, callId, flow };
       if (bindings.get(binding.id) === null) {
         const { address } = flow.remote;
         this.#core.log.info("registered", { instance: instance.name, aor, remote: address });

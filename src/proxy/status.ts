@@ -29,7 +29,7 @@ function instanceStatus(core: Core, instance: Instance): InstanceStatus {
     reason,
     routing,
     routingReason,
-    flows: core.bindings.countOf(name),
+    flows: core.bindings.flows(name),
     sessions: core.calls.countOf(name),
   };
 }
@@ -61,7 +61,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     },
     sip: {
       connections: core.outer.connections,
-      flows: core.bindings.size,
+      flows: core.bindings.flows(),
       transactions: core.table.size,
       dialogs: core.calls.dialogs,
     },
