@@ -37,7 +37,7 @@ export class MediaPort {
   readonly heardRtcp: Uint8Array[] = [];
   /** Packets whose tag was wrong, or that came before a key was known. */
   refused = 0;
-  ssrc = 0x1000_0001;
+  ssrc: number;
   sequence = 100;
   timestamp = 8000;
   /** Where it sends; set from the far end's SDP. */
@@ -53,6 +53,7 @@ export class MediaPort {
     this.outside = outside;
     this.rtp = rtp;
     this.rtcp = rtcp;
+    this.ssrc = 0x1000_0000 + rtp.local.port;
     this.suite = o.suite ?? null;
     this.#name = o.name ?? o.address;
     this.#key = this.#newKey();

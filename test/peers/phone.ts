@@ -46,7 +46,9 @@ export class Phone extends UserAgent {
 
   /** Sends a REGISTER; the script receives what comes. */
   sendsRegister(options: { expires?: number; headers?: ExtraHeaders } = {}): string {
-    if (this.#registerCallId === "") this.#registerCallId = this.newId("-register-");
+    if (this.#registerCallId === "") {
+      this.#registerCallId = this.newId(`-register-${this.options.address}-`);
+    }
     this.#registerCseq += 1;
     return this.requests("REGISTER", {
       uri: `sip:${this.options.domain}`,
