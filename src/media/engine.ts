@@ -29,8 +29,7 @@ export type LegCrypto = {
 
 /**
  * Everything one leg has to know after an answer. Networks are CIDR texts, addresses canonical ones.
- * Given again with other values, the old ones stop to count at once; learning opens for 3 s
- * (SIP.md row 14 is RFC 7362 §4 with a limit).
+ * Given again, also with the same values, learning opens anew for 3 s.
  */
 export type LegSettings = {
   /** The peer's SDP address and RTP port; null when it is no IP address or the stream is held by 0.0.0.0. */

@@ -269,3 +269,19 @@ test("the phone's SIP comes back from elsewhere: its media may too", async () =>
   await instance.send(rtpPacket(8), at.inner);
   expect([instance.heard(), moved.heard()]).toEqual(["1,2,3,4,5,7", "8"]);
 });
+
+test("a trial wholly on 127.0.0.1: phone, instance and both our sides share the address", async () => {
+  const local = "127.0.0.1";
+  const lab = new MediaLab({}, { addresses: [local] });
+  const session = lab.session({
+    outer: { bindAddress: local, advertise: local, media: "rtp", signallingAddress: local },
+    inner: { bindAddress: local, addresses: [local] },
+  });
+  const phone = await lab.peer(local, 4000);
+  const instance = await lab.peer(local, 12_000);
+  const answer = sdpOf({ address: local, port: 12_000 });
+  const at = await answeredCall(session, sdpOf({ address: local, port: 4000 }), answer);
+  await instance.send(rtpPacket(1), { address: local, port: at.inner.port });
+  await phone.send(rtpPacket(2), { address: local, port: at.outer.port });
+  expect([phone.heard(), instance.heard()]).toEqual(["1", "2"]);
+});

@@ -143,6 +143,22 @@ test("several branches answer: the latest is live until a final one, which stays
   expect([one.heard(), two.heard(), phone.heard()]).toEqual(["3", "", "4"]);
 });
 
+test("a 2xx that repeats its 18x does not undo an UPDATE in between", async () => {
+  const lab = new MediaLab();
+  const session = lab.session(RTP);
+  const phone = await lab.peer(PHONE, 4000);
+  const moved = await lab.peer(INSTANCE, 13_000);
+  await session.offer("outer", sdpOf(AT_PHONE));
+  const answer = (final: boolean) =>
+    textOf(session.answer("inner", sdpOf(AT_INSTANCE), { branch: "a", final }));
+  const outer = { address: OUTER, port: portIn(answer(false)) };
+  await session.offer("inner", sdpOf({ address: INSTANCE, port: 13_000 }));
+  session.answer("outer", sdpOf(AT_PHONE), { branch: "a", final: true });
+  answer(true);
+  await phone.send(rtpPacket(1), outer);
+  expect(moved.heard()).toBe("1");
+});
+
 test("INVITE without SDP: the offer in the 200, the answer in the ACK", async () => {
   const lab = new MediaLab();
   const session = lab.session();

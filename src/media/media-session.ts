@@ -77,6 +77,8 @@ export class MediaSession {
   /** By m= line. */
   #streams: (MediaStream | null)[] = [];
   readonly #exchanges: ByLeg<Pending | null> = { outer: null, inner: null };
+  /** The exchange whose answer was taken last. */
+  #latest: Pending | null = null;
   /** Counts offers and their failures, so that an offer that was overtaken while opening ports gives up. */
   readonly #turns: ByLeg<number> = { outer: 0, inner: 0 };
 
@@ -274,8 +276,15 @@ export class MediaSession {
     lines: readonly (AgreedLine | null)[],
     o: { readonly branch: string; readonly final: boolean },
   ): void {
+    // An UPDATE has changed things since; the 2xx that repeats its 18x must not undo that.
+    const isSuperseded = exchange.isApplied && this.#latest !== exchange;
+    if (isSuperseded) {
+      if (o.final) exchange.finalBranch = o.branch;
+      return;
+    }
     for (const line of lines) if (line !== null) this.#apply(line, exchange.isApplied);
     exchange.isApplied = true;
+    this.#latest = exchange;
     const length = Math.max(exchange.before.length, lines.length);
     this.#streams = Array.from({ length }, (_, at) => {
       return lines[at]?.stream ?? (o.final ? null : (exchange.before[at] ?? null));
