@@ -1,6 +1,6 @@
 /**
- * What one leg counted, and the reasons why a packet is dropped. The relay is the only writer; a reason is a
- * number on the packet path and a word everywhere else.
+ * What one leg counted, and the reasons why a packet is dropped. The relay is the only writer; a
+ * reason is a number on the packet path and a word everywhere else.
  */
 import type { Endpoint } from "../io/types.ts";
 
@@ -28,7 +28,10 @@ export const DROP = Object.fromEntries(DROP_REASONS.map((reason, at) => [reason,
   Record<DropReason, number>
 >;
 
-/** Of packets that came in on this leg and were accepted; octets are those of the whole RTP packet, decrypted. */
+/**
+ * Of packets that came in on this leg and were accepted; octets are those of the whole RTP packet,
+ * decrypted.
+ */
 export type LegCounters = {
   packets: number;
   octets: number;
@@ -37,7 +40,10 @@ export type LegCounters = {
   moves: number;
   /** Clock of the last accepted RTP packet (100 ms steps), 0 = none yet. */
   lastSeenMs: number;
-  /** By DROP. What could not be sent to this leg counts here too ("waiting-for-latch", "held", "protect", "send-failed"). */
+  /**
+   * By DROP. What could not be sent to this leg counts here too ("waiting-for-latch", "held",
+   * "protect", "send-failed").
+   */
   readonly drops: Float64Array;
 };
 

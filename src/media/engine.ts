@@ -1,7 +1,8 @@
 /**
- * The small interface between calls and packets. What crosses it is plain data, so that the same control
- * side can drive sockets in this thread (native-engine.ts) or a receive loop in a Worker. An engine owns
- * sockets, latches, SRTP state and counters of its streams; it knows no SDP and no call.
+ * The small interface between calls and packets. What crosses it is plain data, so that the same
+ * control side can drive sockets in this thread (native-engine.ts) or a receive loop in a Worker.
+ * An engine owns sockets, latches, SRTP state and counters of its streams; it knows no SDP and no
+ * call.
  */
 import type { Endpoint } from "../io/types.ts";
 import type { CryptoSuite } from "../rtp/crypto-suite.ts";
@@ -20,7 +21,10 @@ export type LocalPair = { readonly address: string; readonly rtpPort: number };
 /** Names one open m= line; never used again after close(). */
 export type StreamHandle = number;
 
-/** One direction of SRTP. `key` is master key and salt; `mki` is what peers put before the tag, or empty. */
+/**
+ * One direction of SRTP. `key` is master key and salt; `mki` is what peers put before the tag, or
+ * empty.
+ */
 export type LegCrypto = {
   readonly suite: CryptoSuite;
   readonly key: Uint8Array;
@@ -28,11 +32,14 @@ export type LegCrypto = {
 };
 
 /**
- * Everything one leg has to know after an answer. Networks are CIDR texts, addresses canonical ones.
- * Given again, also with the same values, learning opens anew for 3 s.
+ * Everything one leg has to know after an answer. Networks are CIDR texts, addresses canonical
+ * ones. Given again, also with the same values, learning opens anew for 3 s.
  */
 export type LegSettings = {
-  /** The peer's SDP address and RTP port; null when it is no IP address or the stream is held by 0.0.0.0. */
+  /**
+   * The peer's SDP address and RTP port; null when it is no IP address or the stream is held by
+   * 0.0.0.0.
+   */
   readonly signalled: Endpoint | null;
   /** Where its RTCP is signalled to be. */
   readonly signalledRtcp: Endpoint | null;
@@ -47,7 +54,10 @@ export type LegSettings = {
   /** Where to send before the latch; null = nothing goes out until the peer has sent. */
   readonly early: Endpoint | null;
   readonly earlyRtcp: Endpoint | null;
-  /** True: `early` stays the target after the latch too (the instance's SDP is honest, a phone's is behind NAT). */
+  /**
+   * True: `early` stays the target after the latch too (the instance's SDP is honest, a phone's is
+   * behind NAT).
+   */
   readonly isSignalledTrusted: boolean;
   /** c=0.0.0.0: nothing is sent to this peer and nothing learnt from it. */
   readonly isHeld: boolean;
@@ -69,7 +79,9 @@ export class PortTaken extends Error {
 }
 
 export type MediaEngine = {
-  /** Opens RTP and RTCP sockets of both legs, all or none. Rejects with PortTaken or ListenError. */
+  /**
+   * Opens RTP and RTCP sockets of both legs, all or none. Rejects with PortTaken or ListenError.
+   */
   open(pairs: Readonly<Record<LegName, LocalPair>>): Promise<StreamHandle>;
   /** Before the first call a leg neither learns nor sends. */
   configure(handle: StreamHandle, leg: LegName, settings: LegSettings): void;

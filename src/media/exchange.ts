@@ -1,7 +1,7 @@
 /**
- * One offer and the answers to it (RFC 3264), with several branches answering the same offer (RFC 3261
- * §13.2.2.4). Knows how each m= line is carried and writes the text for the far side; what it sets on the
- * streams is the session's to do. Plain values and pure functions.
+ * One offer and the answers to it (RFC 3264), with several branches answering the same offer (RFC
+ * 3261 §13.2.2.4). Knows how each m= line is carried and writes the text for the far side; what it
+ * sets on the streams is the session's to do. Plain values and pure functions.
  */
 import type { CryptoAttribute } from "../sdp/crypto-attribute.ts";
 import { isSecureProto, protoWithSecurity } from "../sdp/media-description.ts";
@@ -104,7 +104,10 @@ export function judgeAnswer(
   return { lines, isInsecure };
 }
 
-/** The answer as the offerer gets it: as many m= lines as it offered, in its order and with its profiles. */
+/**
+ * The answer as the offerer gets it: as many m= lines as it offered, in its order and with its
+ * profiles.
+ */
 export function formatAnswer(
   exchange: Exchange,
   answer: SessionDescription,

@@ -1,7 +1,8 @@
 /**
- * SDES keying of one leg (RFC 4568): which of the peer's a=crypto lines is taken, and which keys of ours go
- * out. Each leg of each stream has keys of its own, one a suite, drawn once and kept for the whole call:
- * a key that changes at every re-INVITE would reset the rollover counter for nothing.
+ * SDES keying of one leg (RFC 4568): which of the peer's a=crypto lines is taken, and which keys of
+ * ours go out. Each leg of each stream has keys of its own, one a suite, drawn once and kept for
+ * the whole call: a key that changes at every re-INVITE would reset the rollover counter for
+ * nothing.
  */
 import { type CryptoSuite, isCryptoSuite, masterKeyBytes } from "../rtp/crypto-suite.ts";
 import {
@@ -18,8 +19,9 @@ export type ChosenCrypto = { readonly tag: number; readonly peer: LegCrypto };
 const NO_MKI = new Uint8Array(0);
 
 /**
- * The first of the offerer's lines that we allow (RFC 4568 §5.1.2). `values` are those of its a=crypto
- * lines. Unknown suites, keys of the wrong length and lines that want less protection are passed over.
+ * The first of the offerer's lines that we allow (RFC 4568 §5.1.2). `values` are those of its
+ * a=crypto lines. Unknown suites, keys of the wrong length and lines that want less protection are
+ * passed over.
  */
 export function chooseCrypto(
   values: readonly string[],
@@ -35,8 +37,8 @@ export function chooseCrypto(
 }
 
 /**
- * The line of an answer. It repeats a tag of ours; peers that number their answers anew are taken by their
- * suite (janus-gateway answers so).
+ * The line of an answer. It repeats a tag of ours; peers that number their answers anew are taken
+ * by their suite (janus-gateway answers so).
  */
 export function cryptoOfAnswer(
   values: readonly string[],

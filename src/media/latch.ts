@@ -1,10 +1,12 @@
 /**
- * Learning the far address of one leg (RFC 7362 §4, made strict against RTPbleed). Pure rules, no clock and
- * no socket. One Latch for RTP and one for RTCP; the relay owns both. Two ways in:
- *   accept()  plain RTP: a source counts by its rank: 0 the SDP address and port, 1 the SDP address,
- *             2 the source address of the SIP flow, 3 anybody (by option, or inside networks). A better
- *             rank takes over at once. Final after one packet of rank 0, else after 5.
- *   move()    SRTP: any source, the caller has authenticated the packet and found it newer than the last.
+ * Learning the far address of one leg (RFC 7362 §4, made strict against RTPbleed). Pure rules, no
+ * clock and no socket. One Latch for RTP and one for RTCP; the relay owns both. Two ways in:
+ *   accept()  plain RTP: a source counts by its rank: 0 the SDP address and port, 1 the SDP
+ *              address, 2 the source address of the SIP flow, 3 anybody (by option, or inside
+ *              networks). A better rank takes over at once. Final after one packet of rank 0, else
+ *              after 5.
+ *   move()    SRTP: any source, the caller has authenticated the packet and found it newer than the
+ *              last.
  */
 import type { Endpoint } from "../io/types.ts";
 
@@ -123,8 +125,8 @@ export class Latch {
   }
 
   /**
-   * A source of the same rank, heard beside one that is not final yet. Whichever sends 5 packets first wins, so
-   * that one stray packet before the phone's own cannot cost the call its audio.
+   * A source of the same rank, heard beside one that is not final yet. Whichever sends 5 packets
+   * first wins, so that one stray packet before the phone's own cannot cost the call its audio.
    */
   #challenges(address: string, port: number): boolean {
     if (port === this.#challengerPort && address === this.#challengerAddress) {

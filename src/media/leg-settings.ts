@@ -1,7 +1,7 @@
 /**
- * From what a peer signalled to what its leg may do: whom we listen to and where we send before anything
- * was heard. Outside, an SDP address proves nothing, so only the source address of the SIP flow gets packets
- * early; inside, only the instance's own networks exist. Pure.
+ * From what a peer signalled to what its leg may do: whom we listen to and where we send before
+ * anything was heard. Outside, an SDP address proves nothing, so only the source address of the SIP
+ * flow gets packets early; inside, only the instance's own networks exist. Pure.
  */
 import { isIPv6 } from "node:net";
 import {
@@ -96,7 +96,10 @@ function signalled(remote: RemoteMedia): Pick<LegSettings, "signalled" | "signal
   };
 }
 
-/** On a loopback bind address (trials, tests) 127.0.0.0/8 is an ordinary network, ourselves included. */
+/**
+ * On a loopback bind address (trials, tests) 127.0.0.0/8 is an ordinary network, ourselves
+ * included.
+ */
 function forbiddenOutside(place: OuterPlace): string[] {
   const forbidden = place.forbiddenAddresses;
   if (!isLoopback(place.bindAddress)) return [...LOOPBACK, ...forbidden.map(asNetwork)];

@@ -1,14 +1,11 @@
 /**
- * The media of one call: SDP in, SDP out, ports held in between. An offer opens ports and changes nothing
- * else; the first answer that passes opens learning and sending; a failed offer leaves all as it was before.
- * Owned by the table in media-sessions.ts, driven by the side that knows the dialog.
+ * The media of one call: SDP in, SDP out, ports held in between. An offer opens ports and changes
+ * nothing else; the first answer that passes opens learning and sending; a failed offer leaves all
+ * as it was before. Owned by the table in media-sessions.ts, driven by the side that knows the
+ * dialog.
  */
 import { isDeepStrictEqual } from "node:util";
-import {
-  parseSessionDescription,
-  SdpSyntaxError,
-  type SessionDescription,
-} from "../sdp/session-description.ts";
+import type { SessionDescription } from "../sdp/session-description.ts";
 import type { StreamCounters } from "./counters.ts";
 import { type LegName, type LegSettings, otherLeg } from "./engine.ts";
 import {
@@ -23,6 +20,7 @@ import {
 import type { LegKeys } from "./leg-settings.ts";
 import type { AppliedLeg, ByLeg, MediaStream } from "./media-stream.ts";
 import { judgeOffer, type LiveLine, type RemoteMedia } from "./offer-answer.ts";
+import { readDescription } from "./sdp-rewrite.ts";
 import {
   addressTowards,
   policyOf,
@@ -31,8 +29,6 @@ import {
   settingsOf,
 } from "./session-ends.ts";
 import { type SessionSnapshot, type StreamSnapshot, snapshotOf } from "./session-snapshot.ts";
-
-const SDP_BYTES_MAX = 65_536;
 
 /** Everything a call's media has to know about its two ends. */
 export type SessionRequest = SessionEnds & { readonly callId: string; readonly instance: string };
@@ -79,7 +75,10 @@ export class MediaSession {
   readonly #exchanges: ByLeg<Pending | null> = { outer: null, inner: null };
   /** The exchange whose answer was taken last. */
   #latest: Pending | null = null;
-  /** Counts offers and their failures, so that an offer that was overtaken while opening ports gives up. */
+  /**
+   * Counts offers and their failures, so that an offer that was overtaken while opening ports gives
+   * up.
+   */
   readonly #turns: ByLeg<number> = { outer: 0, inner: 0 };
 
   /** `isOverLimit`: the table has no room; every offer is answered 503. */
@@ -113,13 +112,13 @@ export class MediaSession {
   }
 
   /**
-   * The body of an offer that came from that side; the result is what goes to the other side. Also for an
-   * offer in a response, whose answer comes in the ACK or PRACK.
+   * The body of an offer that came from that side; the result is what goes to the other side. Also
+   * for an offer in a response, whose answer comes in the ACK or PRACK.
    */
   async offer(from: LegName, sdp: Uint8Array | string): Promise<OfferResult> {
     if (this.#isReleased) return this.#refuse(503, "media-session-ended");
     if (this.#isOverLimit) return this.#refuse(503, "media-sessions-full");
-    const description = parse(sdp, this.#table.rules().linesMax);
+    const description = readDescription(sdp, this.#table.rules().linesMax);
     if (description === null) return this.#refuse(488, "sdp-malformed");
     const live = judgeOffer(description, policyOf(this.request, from));
     if (live.every((line) => line === null)) return this.#refuse(488, "sdp-not-acceptable");
@@ -138,8 +137,9 @@ export class MediaSession {
   }
 
   /**
-   * The answer to the pending offer of the other side. May come again: 18x, then 2xx, of one branch (To tag)
-   * or several. The latest is live until a final one; further branches after it are only rewritten.
+   * The answer to the pending offer of the other side. May come again: 18x, then 2xx, of one branch
+   * (To tag) or several. The latest is live until a final one; further branches after it are only
+   * rewritten.
    */
   answer(
     from: LegName,
@@ -148,7 +148,7 @@ export class MediaSession {
   ): AnswerResult {
     const exchange = this.#exchanges[otherLeg(from)];
     if (exchange === null) return this.#refuseAnswer("media-no-offer");
-    const answer = parse(sdp, this.#table.rules().linesMax);
+    const answer = readDescription(sdp, this.#table.rules().linesMax);
     if (answer === null) return this.#refuseAnswer("sdp-malformed");
     const judged = judgeAnswer(exchange, answer, policyOf(this.request, from));
     const isDead = judged.lines.every((line) => line === null);
@@ -162,7 +162,10 @@ export class MediaSession {
     return { ok: true, sdp: formatAnswer(exchange, answer, judged.lines, address) };
   }
 
-  /** The offer was refused: back to the state before it. `from` = who offered; left out = whoever did. */
+  /**
+   * The offer was refused: back to the state before it. `from` = who offered; left out = whoever
+   * did.
+   */
   offerFailed(from?: LegName): void {
     for (const leg of from === undefined ? (["outer", "inner"] as const) : [from]) {
       this.#turns[leg]++;
@@ -295,7 +298,10 @@ export class MediaSession {
     this.#closeUnused([...exchange.opened, ...exchange.before]);
   }
 
-  /** `isRepeated`: an answer to this offer was applied before; what is the same does not open learning again. */
+  /**
+   * `isRepeated`: an answer to this offer was applied before; what is the same does not open
+   * learning again.
+   */
   #apply(line: AgreedLine, isRepeated: boolean): void {
     for (const leg of ["outer", "inner"] as const) {
       const { remote, keys, profile } = line.legs[leg];
@@ -306,7 +312,10 @@ export class MediaSession {
     }
   }
 
-  /** Without an answer nothing was changed, and the other side's offer may have been answered meanwhile. */
+  /**
+   * Without an answer nothing was changed, and the other side's offer may have been answered
+   * meanwhile.
+   */
   #rollBack(exchange: Pending): void {
     if (!exchange.isApplied) {
       this.#closeUnused(exchange.opened);
@@ -369,17 +378,6 @@ export class MediaSession {
   #refuseAnswer(reason: string): AnswerResult {
     this.#table.count(reason);
     return { ok: false, status: 488, reason };
-  }
-}
-
-/** Null when it is no session description, or has too many m= lines. */
-function parse(sdp: Uint8Array | string, maxMedia: number): SessionDescription | null {
-  const text = typeof sdp === "string" ? sdp : Buffer.from(sdp).toString("latin1");
-  try {
-    return parseSessionDescription(text, { maxMedia, maxLengthBytes: SDP_BYTES_MAX });
-  } catch (error) {
-    if (error instanceof SdpSyntaxError) return null;
-    throw error;
   }
 }
 

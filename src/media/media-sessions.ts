@@ -1,6 +1,7 @@
 /**
- * The table of all media sessions of one proxy: port pools, limits, silence, status. One shared tick looks
- * after silence; there is no timer a call. Owns the sessions; the engine owns the sockets.
+ * The table of all media sessions of one proxy: port pools, limits, silence, status. One shared
+ * tick looks after silence; there is no timer a call. Owns the sessions; the engine owns the
+ * sockets.
  */
 import { canonicalAddress } from "../config/address-class.ts";
 import type { Clock, Log, Timer } from "../io/types.ts";
@@ -25,7 +26,10 @@ export type MediaOptions = {
   readonly mediaTimeoutMs: number;
   /** Plain RTP outside is learnt from any source. Hijackable; off by default. */
   readonly learnsAnySource: boolean;
-  /** Further addresses that are ours or inside, beside those that each session names: never a phone's. */
+  /**
+   * Further addresses that are ours or inside, beside those that each session names: never a
+   * phone's.
+   */
   readonly forbiddenAddresses: readonly string[];
 };
 
@@ -51,7 +55,10 @@ export class MediaSessions {
   readonly #onSilent: (session: MediaSession) => void;
   #options: MediaOptions;
   readonly #sessions = new Map<MediaSession, Watched>();
-  /** By leg, address and range: pools of a range that was configured away live until their calls end. */
+  /**
+   * By leg, address and range: pools of a range that was configured away live until their calls
+   * end.
+   */
   readonly #pools = new Map<string, PortPool>();
   readonly #holders = new Map<string, string>();
   #streams = 0;

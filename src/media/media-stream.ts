@@ -1,7 +1,7 @@
 /**
- * One m= line of a call while it has ports: a port pair and own keys on each leg, and what was last agreed.
- * Owned by its MediaSession. The ports and keys stay as they are from the first offer to the end, whatever
- * re-INVITEs come (a changed port or key is what makes calls go silent).
+ * One m= line of a call while it has ports: a port pair and own keys on each leg, and what was last
+ * agreed. Owned by its MediaSession. The ports and keys stay as they are from the first offer to
+ * the end, whatever re-INVITEs come (a changed port or key is what makes calls go silent).
  */
 import {
   type LegName,
@@ -14,7 +14,9 @@ import { OwnKeys } from "./keying.ts";
 import type { RemoteMedia } from "./offer-answer.ts";
 import type { PortPool } from "./port-pool.ts";
 
-/** Ports that other programs hold are passed over; this many in a row means that something is wrong. */
+/**
+ * Ports that other programs hold are passed over; this many in a row means that something is wrong.
+ */
 const ATTEMPTS_MAX = 32;
 
 export type ByLeg<T> = Record<LegName, T>;

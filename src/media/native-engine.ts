@@ -1,7 +1,7 @@
 /**
- * The media engine on the sockets that are passed in (OpenDatagrams), in this thread: works everywhere and
- * is the reference for any other engine. Owns four sockets a stream and one shared tick, which runs only
- * while streams are open.
+ * The media engine on the sockets that are passed in (OpenDatagrams), in this thread: works
+ * everywhere and is the reference for any other engine. Owns four sockets a stream and one shared
+ * tick, which runs only while streams are open.
  */
 import type { Clock, DatagramReceiver, Datagrams, OpenDatagrams, Timer } from "../io/types.ts";
 import { DROP, dropsByReason, type StreamCounters } from "./counters.ts";
@@ -118,7 +118,9 @@ export class NativeEngine implements MediaEngine {
     });
   }
 
-  /** A fault of ours costs one packet, not the process with all its calls; it is counted and shown. */
+  /**
+   * A fault of ours costs one packet, not the process with all its calls; it is counted and shown.
+   */
   #receiveRtp(leg: RelayLeg, bytes: Uint8Array, address: string, port: number): number {
     try {
       return this.#relay.receiveRtp(leg, bytes, bytes.length, address, port);

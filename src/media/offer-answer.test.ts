@@ -3,8 +3,8 @@ import { type Ends, MediaLab } from "../../test/flows/media-ends.ts";
 import type { LegName } from "./engine.ts";
 import type { MediaSession } from "./media-session.ts";
 
-// Keys are written short in the texts below: KEY1 stands for 30 bytes of 1. Ours are 30 bytes of 0 and our
-// first ports 30000 outside, 20000 inside, since the random source of these tests gives zeros.
+// Keys are written short in the texts below: KEY1 stands for 30 bytes of 1. Ours are 30 bytes of 0
+// and our first ports 30000 outside, 20000 inside, since the random source here gives zeros.
 function expand(lines: readonly string[]): string {
   const text = lines.map((line) => `${line}\r\n`).join("");
   return text.replace(/KEY(\d)/g, (_, digit) =>

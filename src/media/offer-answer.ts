@@ -1,6 +1,6 @@
 /**
- * Which m= lines of an offer or answer are carried, and how (RFC 3264, RFC 8643): the policy of both legs
- * against what the peer wrote. Pure; knows no ports and no sockets.
+ * Which m= lines of an offer or answer are carried, and how (RFC 3264, RFC 8643): the policy of
+ * both legs against what the peer wrote. Pure; knows no ports and no sockets.
  */
 import { isIP } from "node:net";
 import { canonicalAddress } from "../config/address-class.ts";
@@ -31,7 +31,9 @@ export type RemoteMedia = {
   readonly direction: Direction;
 };
 
-/** One m= line of an offer or an answer that is carried. `crypto` null = plain, or passed through. */
+/**
+ * One m= line of an offer or an answer that is carried. `crypto` null = plain, or passed through.
+ */
 export type LiveLine = { readonly remote: RemoteMedia; readonly crypto: ChosenCrypto | null };
 
 /** Null, or why this line is not carried. */
@@ -46,8 +48,8 @@ export function judgeOffer(description: SessionDescription, policy: LegPolicy): 
 }
 
 /**
- * One m= line of an answer. `offered` are the keys we offered, [] = we offered plain RTP. "insecure": it is
- * there, but without the key that was promised, so nothing of it may be carried.
+ * One m= line of an answer. `offered` are the keys we offered, [] = we offered plain RTP.
+ * "insecure": it is there, but without the key that was promised, so nothing of it may be carried.
  */
 export function judgeAnsweredLine(
   description: SessionDescription,

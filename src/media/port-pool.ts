@@ -1,7 +1,8 @@
 /**
- * The port pairs (even RTP, odd RTCP) of one local address. A pair is drawn at random, since a guessable
- * next port is half of an RTP injection, and rests 30 s after use, so that late packets of an ended call
- * meet nobody. Pairs that another program holds are skipped. Owned by MediaSessions.
+ * The port pairs (even RTP, odd RTCP) of one local address. A pair is drawn at random, since a
+ * guessable next port is half of an RTP injection, and rests 30 s after use, so that late packets
+ * of an ended call meet nobody. Pairs that another program holds are skipped. Owned by
+ * MediaSessions.
  */
 import type { Clock } from "../io/types.ts";
 
@@ -51,7 +52,9 @@ export class PortPool {
     return rtpPort;
   }
 
-  /** Back to the pool after a rest; also for a pair that turned out to be held by another program. */
+  /**
+   * Back to the pool after a rest; also for a pair that turned out to be held by another program.
+   */
   giveBack(rtpPort: number): void {
     if (!this.#inUse.delete(rtpPort)) return;
     this.#resting.push({ rtpPort, freeAtMs: this.#clock.now() + REST_MS });

@@ -1,6 +1,7 @@
 /**
- * What the packet path knows of one open m= line: two legs, each with a latch and a ceiling for RTP and for
- * RTCP, its SRTP contexts and counters. Changed by relay.ts (packets) and configureLeg() (answers) only.
+ * What the packet path knows of one open m= line: two legs, each with a latch and a ceiling for RTP
+ * and for RTCP, its SRTP contexts and counters. Changed by relay.ts (packets) and configureLeg()
+ * (answers) only.
  */
 import { isInNetworks, type NetworkSet, networkSet } from "../config/address-class.ts";
 import { SrtpContext } from "../rtp/srtp-context.ts";

@@ -1,7 +1,7 @@
 /**
- * The path of a packet, the same for every engine: (leg, bytes, address, port) in, a length and where to
- * send it out. Awaits nothing, throws nothing, keeps nothing: a drop is a counter with a reason. Order of the
- * checks: source, header, ceiling, replay, authentication, decryption, latch.
+ * The path of a packet, the same for every engine: (leg, bytes, address, port) in, a length and
+ * where to send it out. Awaits nothing, throws nothing, keeps nothing: a drop is a counter with a
+ * reason. Order of the checks: source, header, ceiling, replay, authentication, decryption, latch.
  */
 import { isRtcp, isRtp, readUint32, rtpHeaderBytes, sequenceNumber, ssrc } from "../rtp/packet.ts";
 import { packetScratch } from "../rtp/packet-scratch.ts";
@@ -32,7 +32,10 @@ export type RelayOptions = {
 };
 
 export class Relay {
-  /** The packet to send after receiveRtp() or receiveRtcp() gave its length. Valid until the next call. */
+  /**
+   * The packet to send after receiveRtp() or receiveRtcp() gave its length. Valid until the next
+   * call.
+   */
   output: Uint8Array = EMPTY;
   /** Drops of all streams, by DROP. */
   readonly drops = new Float64Array(DROP_REASONS.length);
@@ -41,7 +44,10 @@ export class Relay {
 
   constructor(readonly options: RelayOptions) {}
 
-  /** Time of the packet path: the engine calls this about ten times a second, and before configure(). */
+  /**
+   * Time of the packet path: the engine calls this about ten times a second, and before
+   * configure().
+   */
   tick(nowMs: number): void {
     this.#nowMs = nowMs;
     this.#window = Math.floor(nowMs / 1000);
@@ -51,7 +57,10 @@ export class Relay {
     configureLeg(leg, settings, { nowMs: this.#nowMs, maxSsrcs: this.options.maxSsrcs });
   }
 
-  /** A datagram on the RTP port of `leg`. Length of `output`, to go to leg.peer.rtp.latch's target; 0 = nothing. */
+  /**
+   * A datagram on the RTP port of `leg`. Length of `output`, to go to leg.peer.rtp.latch's target;
+   * 0 = nothing.
+   */
   receiveRtp(
     leg: RelayLeg,
     packet: Uint8Array,
@@ -137,7 +146,10 @@ export class Relay {
     return isExcess ? DROP.excess : -1;
   }
 
-  /** Works on the packet scratch; a refused packet stays as it came, so that the key before can be tried. */
+  /**
+   * Works on the packet scratch; a refused packet stays as it came, so that the key before can be
+   * tried.
+   */
   #unprotect(leg: RelayLeg, length: number): number {
     const { context } = leg.inbound!;
     const clearLength = context.unprotect(packetScratch.bytes, length);
@@ -218,7 +230,9 @@ export class Relay {
   }
 }
 
-/** By its SDP or as the source of its SIP: a flood of strangers must not use up this peer's ceiling. */
+/**
+ * By its SDP or as the source of its SIP: a flood of strangers must not use up this peer's ceiling.
+ */
 function isNamed(leg: RelayLeg, address: string): boolean {
   return address === leg.settings?.sipSource || address === leg.settings?.signalled?.address;
 }

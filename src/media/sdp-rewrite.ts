@@ -1,7 +1,7 @@
 /**
- * A session description as the other side may see it: our address in o= and c=, our port, profile and keys
- * in each m= section; ICE, a=rtcp (we are at port + 1), rtcp-mux and BUNDLE are gone. Everything else leaves
- * as it came. A hold by c=0.0.0.0 stays one. Pure.
+ * A session description as the other side may see it: our address in o= and c=, our port, profile
+ * and keys in each m= section; ICE, a=rtcp (we are at port + 1), rtcp-mux and BUNDLE are gone.
+ * Everything else leaves as it came. A hold by c=0.0.0.0 stays one. Pure.
  */
 import { replaceConnection, replaceOrigin } from "../sdp/connection.ts";
 import type { CryptoAttribute } from "../sdp/crypto-attribute.ts";
@@ -14,7 +14,14 @@ import {
   withoutAttributes,
   withoutIce,
 } from "../sdp/media-description.ts";
-import type { MediaDescription, SessionDescription } from "../sdp/session-description.ts";
+import {
+  type MediaDescription,
+  parseSessionDescription,
+  SdpSyntaxError,
+  type SessionDescription,
+} from "../sdp/session-description.ts";
+
+const SDP_BYTES_MAX = 65_536;
 
 /** What one m= section becomes. `port` 0 = declined. */
 export type RewrittenLine = {
@@ -23,6 +30,20 @@ export type RewrittenLine = {
   /** Our lines, or "keep" where keys cross from end to end. */
   readonly crypto: readonly CryptoAttribute[] | "keep";
 };
+
+/** Null when it is no session description, or has too many m= lines. */
+export function readDescription(
+  sdp: Uint8Array | string,
+  maxMedia: number,
+): SessionDescription | null {
+  const text = typeof sdp === "string" ? sdp : Buffer.from(sdp).toString("latin1");
+  try {
+    return parseSessionDescription(text, { maxMedia, maxLengthBytes: SDP_BYTES_MAX });
+  } catch (error) {
+    if (error instanceof SdpSyntaxError) return null;
+    throw error;
+  }
+}
 
 /** `lines` has one entry for each m= section of the description. */
 export function rewriteDescription(

@@ -1,6 +1,6 @@
 /**
- * The two ends of a call as the configuration and the SIP side describe them, and what follows for each leg:
- * policy, whom it listens to, where it sends. Pure.
+ * The two ends of a call as the configuration and the SIP side describe them, and what follows for
+ * each leg: policy, whom it listens to, where it sends. Pure.
  */
 import type { CryptoSuite } from "../rtp/crypto-suite.ts";
 import type { LegName, LegSettings } from "./engine.ts";
@@ -38,7 +38,9 @@ export type SessionRules = {
   readonly forbiddenAddresses: readonly string[];
 };
 
-/** With passthrough the inner leg speaks what the outer one does: the promise made outside counts. */
+/**
+ * With passthrough the inner leg speaks what the outer one does: the promise made outside counts.
+ */
 export function policyOf(ends: SessionEnds, leg: LegName): LegPolicy {
   const { outer, inner } = ends;
   const { suites } = outer;

@@ -1,6 +1,6 @@
 /**
- * What a call's media looks like at one moment, for status and for "why is there no audio": what SDP said
- * beside what was learnt, and what was counted. Plain data, no keys.
+ * What a call's media looks like at one moment, for status and for "why is there no audio": what
+ * SDP said beside what was learnt, and what was counted. Plain data, no keys.
  */
 import type { Endpoint } from "../io/types.ts";
 import type { LegView, StreamCounters } from "./counters.ts";
@@ -8,7 +8,9 @@ import type { LegName } from "./engine.ts";
 import type { MediaStream } from "./media-stream.ts";
 
 export type LegSnapshot = LegView & {
-  /** What SDP said; null before the first answer, or when it was no IP address or held by 0.0.0.0. */
+  /**
+   * What SDP said; null before the first answer, or when it was no IP address or held by 0.0.0.0.
+   */
   readonly signalled: Endpoint | null;
   /** Encrypted with keys of ours; false where SRTP is passed through. */
   readonly isSrtp: boolean;

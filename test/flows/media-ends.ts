@@ -1,6 +1,6 @@
 /**
- * Media sessions on the simulated network, with far ends that send and note what they receive. Addresses:
- * proxy 203.0.113.1 outside and 10.0.1.1 inside, phone 198.51.100.7, instance 10.0.1.10.
+ * Media sessions on the simulated network, with far ends that send and note what they receive.
+ * Addresses: proxy 203.0.113.1 outside and 10.0.1.1 inside, phone 198.51.100.7, instance 10.0.1.10.
  */
 import type { Datagrams, Endpoint, Log } from "../../src/io/types.ts";
 import type { MediaSession, SessionRequest } from "../../src/media/media-session.ts";
