@@ -28,6 +28,7 @@ test("echo, far end silent first: the SRTP phone behind a NAT hears itself", asy
   phone.dial("600");
   await phone.expects("CALL_ESTABLISHED");
   await phone.hears(phone.hz, 4);
+  expect(await lab.front.portsInUse()).toBeGreaterThan(0);
   await phone.hangsUp();
   await lab.portsAreFree();
   const plain = (await inside.stop()).filter((packet) => packet.from === "10.0.1.1");

@@ -21,7 +21,7 @@ test(`a call comes back after ${HOLD_SECONDS} s of hold`, async () => {
   await phone.expects("CALL_ESTABLISHED");
   await phone.hears(phone.hz, 3);
   phone.hold();
-  await phone.hears(null, HOLD_SECONDS);
+  await phone.hearsNothing(HOLD_SECONDS);
   phone.resume();
   await phone.hears(phone.hz, 3);
   await phone.hangsUp();
@@ -32,13 +32,14 @@ test("hold, resume and hold again between two phones, by either of them", async 
   const caller = await lab.phone("home-a", "101");
   const callee = await lab.phone("lan", "102");
   caller.dial("102");
+  await callee.accept();
   await caller.expects("CALL_ESTABLISHED");
   await caller.hears(callee.hz, 2);
   await callee.hears(caller.hz, 2);
   for (const phone of [caller, callee, caller]) {
     const other = phone === caller ? callee : caller;
     phone.hold();
-    await other.hears(null, 2);
+    await other.hearsNothing(2);
     phone.resume();
     await phone.hears(other.hz, 2);
     await other.hears(phone.hz, 2);

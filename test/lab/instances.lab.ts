@@ -13,7 +13,7 @@ afterAll(() => lab.close());
 
 test("the same number is another instance's number: each phone hears its own instance's tone", async () => {
   const mine = await lab.phone("home-a", "101");
-  const theirs = await lab.phone("home-a", "102", { instance: "othercompany" });
+  const theirs = await lab.phone("home-a", "102", "othercompany");
   mine.dial("601");
   theirs.dial("601");
   await Promise.all([mine.hears(1000, 3), theirs.hears(1200, 3)]);
@@ -23,17 +23,19 @@ test("the same number is another instance's number: each phone hears its own ins
 
 test("a call to 101 of one instance never rings 101 of the other, behind the same NAT or not", async () => {
   const caller = await lab.phone("lan", "102");
-  const stranger = await lab.phone("lan", "103", { instance: "othercompany" });
+  const stranger = await lab.phone("lan", "103", "othercompany");
   const mine = await lab.phone("home-a", "101");
-  const theirs = await lab.phone("home-a", "101", { instance: "othercompany" });
-  const elsewhere = await lab.phone("home-b", "104", { instance: "othercompany" });
+  const theirs = await lab.phone("home-a", "101", "othercompany");
+  const elsewhere = await lab.phone("home-b", "104", "othercompany");
   caller.dial("101");
+  await mine.accept();
   await caller.expects("CALL_ESTABLISHED");
   await Promise.all([caller.hears(mine.hz, 3), mine.hears(caller.hz, 3)]);
   expect(theirs.count("CALL_INCOMING")).toBe(0);
   await caller.hangsUp();
   await lab.portsAreFree();
   stranger.dial("101");
+  await theirs.accept();
   await stranger.expects("CALL_ESTABLISHED");
   await Promise.all([stranger.hears(theirs.hz, 3), theirs.hears(stranger.hz, 3)]);
   expect(mine.count("CALL_INCOMING")).toBe(1);
@@ -44,7 +46,7 @@ test("a call to 101 of one instance never rings 101 of the other, behind the sam
 
 test("a number that is registered at the other instance only is not reached", async () => {
   const caller = await lab.phone("home-a", "102");
-  const theirs = await lab.phone("home-a", "104", { instance: "othercompany" });
+  const theirs = await lab.phone("home-a", "104", "othercompany");
   caller.dial("104");
   const closed = await caller.expects("CALL_CLOSED");
   expect(closed.param).toMatch(/4\d\d|5\d\d|603/);

@@ -11,9 +11,6 @@ import { Phone, type PhoneOptions } from "./phone.ts";
 
 export type InstanceName = "mycompany" | "othercompany";
 
-/** `hz` defaults to 400 + 50 * last digit, so that every phone of a case has another voice. */
-type PhoneChoice = { readonly instance?: InstanceName; readonly answers?: "auto" | "manual" };
-
 export class Lab {
   readonly front: Front;
   readonly mycompany: Instance;
@@ -26,14 +23,16 @@ export class Lab {
     this.othercompany = othercompany;
   }
 
-  /** A registered phone. On the lan it speaks UDP and RTP, everywhere else TLS and SRTP. */
-  async phone(place: Place, user: string, choice: PhoneChoice = {}): Promise<Phone> {
+  /**
+   * A registered phone. On the lan it speaks UDP and RTP, everywhere else TLS and SRTP. Its voice is
+   * 400 + 50 * last digit Hz, at othercompany 225 more, so that every phone of a case has another one.
+   */
+  async phone(place: Place, user: string, instance: InstanceName = "mycompany"): Promise<Phone> {
     const phone = new Phone({
       place,
       user,
-      instance: choice.instance ?? "mycompany",
-      answers: choice.answers ?? "auto",
-      hz: 400 + 50 * Number(user.at(-1)),
+      instance,
+      hz: 400 + 50 * Number(user.at(-1)) + (instance === "othercompany" ? 225 : 0),
       ...service(place),
     });
     this.#phones.push(phone);

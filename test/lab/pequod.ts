@@ -87,18 +87,21 @@ function startProxy(name: string, file: string): Peer {
   return startPeer(commandIn("app", argv, true), join(RUN, `${name}.log`), "read");
 }
 
-async function untilReady(peer: Peer, name: string): Promise<void> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of peer.stdout) {
-    text += decoder.decode(chunk, { stream: true });
-    if (!text.includes("\n")) continue;
-    const line = JSON.parse(text.slice(0, text.indexOf("\n"))) as { ready?: boolean };
-    if (line.ready === true) return;
-  }
-  throw new Error(
-    `pequod proxy ${name} never became ready: ${readFileSync(join(RUN, `${name}.log`))}`,
-  );
+/** Reads stdout to its end, so that the proxy may go on writing; resolves at the ready line. */
+function untilReady(peer: Peer, name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const read = async () => {
+      const decoder = new TextDecoder();
+      let text = "";
+      for await (const chunk of peer.stdout) {
+        text += decoder.decode(chunk, { stream: true });
+        if (/^\{"ready":true,.*\}\n/.test(text)) resolve();
+      }
+      const log = readFileSync(join(RUN, `${name}.log`), "utf8");
+      reject(new Error(`pequod proxy ${name} ended: ${text}${log}`));
+    };
+    read().catch(reject);
+  });
 }
 
 /** GET /status over the proxy's unix socket. */

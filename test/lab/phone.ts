@@ -2,11 +2,18 @@
  * A real phone: baresip in one place of the lab, driven over its control connection, with a tone for a
  * voice and a WAV file for an ear. Owns its two processes and its folder in the tree.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatNetstring, NetstringReader } from "./netstring.ts";
 import { commandIn, eventually, type Peer, type Place, startPeer, TREE } from "./peers.ts";
-import { describeTones, endsWithTone, measureWav, type ToneWindow, toneWav } from "./tone.ts";
+import {
+  describeTones,
+  endsWithTone,
+  isSound,
+  measureWav,
+  type ToneWindow,
+  toneWav,
+} from "./tone.ts";
 
 export type PhoneOptions = {
   readonly place: Place;
@@ -19,11 +26,28 @@ export type PhoneOptions = {
   readonly media: "srtp" | "rtp";
   /** What this phone says. */
   readonly hz: number;
-  /** How an incoming call is taken: at once, or not until accept(). */
-  readonly answers: "auto" | "manual";
 };
 
 type PhoneEvent = { readonly type: string; readonly param: string; readonly peer: string };
+
+/**
+ * baresip's file player lets its thread say that it runs; stopped before the thread did so, as every hold,
+ * resume and recvonly call stops it, it frees what the thread then uses and baresip dies. So each new thread
+ * gets 20 ms to start. Only thread creation is traced; -D keeps the process id.
+ */
+const GIVE_THREADS_TIME = [
+  "strace",
+  "-D",
+  "-f",
+  "--seccomp-bpf",
+  "-qqq",
+  "-o",
+  "/dev/null",
+  "-e",
+  "trace=clone,clone3",
+  "-e",
+  "inject=clone,clone3:delay_exit=20000",
+];
 
 let nextControlPort = 14000;
 
@@ -43,7 +67,8 @@ export class Phone {
     this.#folder = join(TREE, inside);
     const port = nextControlPort++;
     writeFolder(this.#folder, inside, port, options);
-    const command = ["env", `HOME=${inside}`, "baresip", "-4", "-s", "-f", inside];
+    const command = [...GIVE_THREADS_TIME, "env", `HOME=${inside}`, "baresip", "-4", "-s"];
+    command.push("-f", inside);
     this.#phone = startPeer(commandIn(options.place, command), join(this.#folder, "log"));
     const control = ["socat", "-", `TCP:127.0.0.1:${port},retry=100,interval=0.1`];
     this.#control = startPeer(commandIn(options.place, control), `${this.#folder}/control`, "read");
@@ -85,7 +110,8 @@ export class Phone {
 
   #story(): string {
     const events = this.#events.map((event) => `${event.type} ${event.param}`.trim());
-    return `events: ${events.join(", ") || "none"}; log: ${this.#folder}/log`;
+    const heard = describeTones(this.#heard());
+    return `heard: ${heard}; events: ${events.join(", ") || "none"}; log: ${this.#folder}/log`;
   }
 
   #send(command: string, params?: string): void {
@@ -107,8 +133,11 @@ export class Phone {
     this.#send("dialdir", `${number} audio=recvonly video=inactive`);
   }
 
-  accept(): void {
+  /** Waits for a call and takes it. */
+  async accept(): Promise<void> {
+    await this.expects("CALL_INCOMING");
     this.#send("accept");
+    await this.expects("CALL_ESTABLISHED");
   }
 
   hold(): void {
@@ -124,27 +153,41 @@ export class Phone {
     await this.expects("CALL_CLOSED");
   }
 
-  /** What was recorded of the present audio stream (a new stream begins a new recording). */
-  heard(): ToneWindow[] {
-    try {
-      return measureWav(readFileSync(join(this.#folder, "rx.wav")));
-    } catch {
-      return [];
-    }
+  /** The recording so far, in real time; each change of the call's media begins it anew. */
+  #heard(): ToneWindow[] {
+    const file = join(this.#folder, "rx.wav");
+    return existsSync(file) ? measureWav(readFileSync(file)) : [];
   }
 
-  /** Waits until the last `seconds` of the recording are that tone (null: silence), without a gap. */
-  async hears(
-    hz: number | null,
-    seconds: number,
-    timeoutMs = seconds * 1000 + 8000,
-  ): Promise<void> {
+  /** Waits until what comes from now on ends with `seconds` of that tone, without a gap. */
+  async hears(hz: number, seconds: number): Promise<void> {
+    let heard = this.#heard();
+    let start = heard.length;
     await eventually(
-      timeoutMs,
-      () => (endsWithTone(this.heard(), hz, seconds) ? true : null),
-      () =>
-        `${this.#name}: should hear ${hz ?? "silence"} for ${seconds} s, heard: ` +
-        `${describeTones(this.heard())}; ${this.#story()}`,
+      seconds * 1000 + 8000,
+      () => {
+        const before = heard.length;
+        heard = this.#heard();
+        if (heard.length < before) start = 0;
+        return endsWithTone(heard.slice(start), hz, seconds) ? true : null;
+      },
+      () => `${this.#name}: should hear ${hz} Hz for ${seconds} s, ${this.#story()}`,
+    );
+  }
+
+  /** Waits until for `seconds` no sound has come. */
+  async hearsNothing(seconds: number): Promise<void> {
+    let sounds = -1;
+    let since = 0;
+    await eventually(
+      seconds * 1000 + 5000,
+      () => {
+        const now = this.#heard().filter(isSound).length;
+        if (now !== sounds) since = performance.now();
+        sounds = now;
+        return performance.now() - since >= seconds * 1000 ? true : null;
+      },
+      () => `${this.#name}: should hear nothing for ${seconds} s, ${this.#story()}`,
     );
   }
 
@@ -165,14 +208,14 @@ function writeFolder(folder: string, inside: string, port: number, options: Phon
 }
 
 function accountLine(options: PhoneOptions): string {
-  const { user, instance, transport, proxy, media, answers } = options;
+  const { user, instance, transport, proxy, media } = options;
   return [
     `<sip:${user}@${instance};transport=${transport}>`,
     `outbound="sip:${proxy};transport=${transport}"`,
     `auth_user=${user}`,
     `auth_pass=secret-${instance}-${user}`,
     "regint=60",
-    `answermode=${answers}`,
+    "answermode=manual",
     "audio_codecs=PCMA/8000/1",
     ...(media === "srtp" ? ["mediaenc=srtp-mand"] : []),
   ].join(";");

@@ -80,24 +80,25 @@ export function describeTones(windows: readonly ToneWindow[]): string {
   const parts: string[] = [];
   let previous = "";
   windows.forEach((window, i) => {
-    const name =
-      window.hz !== null ? `${window.hz} Hz` : window.rms < QUIET_RMS ? "silence" : "noise";
+    const name = window.hz !== null ? `${window.hz} Hz` : isSound(window) ? "noise" : "silence";
     if (name !== previous) parts.push(`${(i / 10).toFixed(1)} s ${name}`);
     previous = name;
   });
   return parts.length === 0 ? "nothing recorded" : parts.join(", ");
 }
 
-/** True when the last `seconds` are the tone (`hz` +-3 %), or silent (`hz` null). */
-export function endsWithTone(windows: readonly ToneWindow[], hz: number | null, seconds: number) {
+/** True when the last `seconds` are the tone (`hz` +-3 %). */
+export function endsWithTone(windows: readonly ToneWindow[], hz: number, seconds: number): boolean {
   const wanted = Math.round(seconds * 10);
   const tail = windows.slice(-wanted);
-  return tail.length === wanted && tail.every((window) => isTone(window, hz));
+  const isTone = (window: ToneWindow) =>
+    window.hz !== null && Math.abs(window.hz - hz) <= hz * 0.03;
+  return tail.length === wanted && tail.every(isTone);
 }
 
-function isTone(window: ToneWindow, hz: number | null): boolean {
-  if (hz === null) return window.hz === null && window.rms < QUIET_RMS;
-  return window.hz !== null && Math.abs(window.hz - hz) <= hz * 0.03;
+/** Neither silence nor so quiet that nobody would hear it. */
+export function isSound(window: ToneWindow): boolean {
+  return window.rms >= QUIET_RMS;
 }
 
 /** A WAV file with one steady sine, what a phone of the lab "says". */

@@ -9,7 +9,7 @@ tree=$lab/tree
 packages=(
   asterisk asterisk-modules baresip-core sip-tester
   kamailio kamailio-tls-modules kamailio-extra-modules kamailio-utils-modules rtpengine-daemon rtpengine-utils
-  ca-certificates openssl iproute2 procps nftables tcpdump socat iputils-ping
+  ca-certificates openssl iproute2 procps nftables tcpdump socat iputils-ping strace
 )
 stamp="$suite ${packages[*]}"
 
@@ -41,7 +41,7 @@ build() {
   local list started=$SECONDS
   list=$(IFS=,; echo "${packages[*]}")
   echo "lab: building the tree of peers in $tree (once, some minutes)"
-  rm -rf --one-file-system "$tree" "$tree.part"
+  rm -rf --one-file-system "$tree.part"
   # Check-Valid-Until: a mirror that is a snapshot has an old Release file.
   mmdebstrap --variant=apt --format=directory --include="$list" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"' \
@@ -51,6 +51,7 @@ build() {
     { tail -30 "$lab/mmdebstrap.log" >&2; exit 1; }
   finish "$tree.part"
   echo "$stamp" >"$tree.part/lab/stamp"
+  rm -rf --one-file-system "$tree"
   mv "$tree.part" "$tree"
   echo "lab: tree built in $((SECONDS - started)) s"
 }
