@@ -46,7 +46,7 @@ export type ProxyStatus = {
     readonly transactions: number;
     readonly dialogs: number;
   };
-  /** Ports count pairs. */
+  /** Ports count pairs: those of the phones' side, and `inside` those towards instances. */
   readonly media: {
     readonly sessions: number;
     readonly streams: number;
@@ -54,6 +54,7 @@ export type ProxyStatus = {
     readonly portsResting: number;
     readonly portsTotal: number;
     readonly offloaded: number;
+    readonly inside: { readonly inUse: number; readonly resting: number; readonly total: number };
   };
   readonly xmpp: { readonly clients: number };
   readonly http: { readonly requests: number };

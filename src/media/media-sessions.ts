@@ -24,6 +24,8 @@ export type MediaOptions = {
   readonly linesMax: number;
   readonly mediaSilentMs: number;
   readonly mediaTimeoutMs: number;
+  /** How long a pair rests after its call. */
+  readonly portRestMs: number;
   /** Plain RTP outside is learnt from any source. Hijackable; off by default. */
   readonly learnsAnySource: boolean;
   /**
@@ -33,13 +35,21 @@ export type MediaOptions = {
   readonly forbiddenAddresses: readonly string[];
 };
 
-/** Ports count pairs. */
+/** Pairs of one side. */
+export type PortsStatus = {
+  readonly inUse: number;
+  readonly resting: number;
+  readonly total: number;
+};
+
+/** Ports count the pairs of the outer side, which run out first; `inside` those towards instances. */
 export type MediaStatus = {
   readonly sessions: number;
   readonly streams: number;
   readonly portsInUse: number;
   readonly portsResting: number;
   readonly portsTotal: number;
+  readonly inside: PortsStatus;
   /** Packets dropped since the start, by reason. */
   readonly drops: Readonly<Record<string, number>>;
 };
@@ -100,19 +110,28 @@ export class MediaSessions {
   }
 
   get status(): MediaStatus {
-    let portsInUse = 0;
-    let portsResting = 0;
-    let portsTotal = 0;
+    const outer = this.#ports("outer");
+    return {
+      sessions: this.#sessions.size,
+      streams: this.#streams,
+      portsInUse: outer.inUse,
+      portsResting: outer.resting,
+      portsTotal: outer.total,
+      inside: this.#ports("inner"),
+      drops: this.#engine.drops,
+    };
+  }
+
+  #ports(leg: LegName): PortsStatus {
     const current = this.#currentKeys();
+    const status = { inUse: 0, resting: 0, total: 0 };
     for (const [key, pool] of this.#pools) {
-      portsInUse += pool.inUse;
-      portsResting += pool.resting;
-      if (current.has(key)) portsTotal += pool.total;
+      if (!key.startsWith(`${leg} `)) continue;
+      status.inUse += pool.inUse;
+      status.resting += pool.resting;
+      if (current.has(key)) status.total += pool.total;
     }
-    const sessions = this.#sessions.size;
-    const streams = this.#streams;
-    const { drops } = this.#engine;
-    return { sessions, streams, portsInUse, portsResting, portsTotal, drops };
+    return status;
   }
 
   /** Counts for new offers; calls keep the ports they have. */
@@ -219,7 +238,8 @@ export class MediaSessions {
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
     const range = this.#range(leg);
-    const pool = new PortPool({ range, clock: this.#clock, random: this.#random });
+    const restMs = (): number => this.#options.portRestMs;
+    const pool = new PortPool({ range, clock: this.#clock, random: this.#random, restMs });
     this.#pools.set(key, pool);
     return pool;
   }

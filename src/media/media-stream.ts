@@ -86,8 +86,9 @@ export class MediaStream {
     this.#isOpen = false;
     const { engine, pools, closed } = this.#places;
     engine.close(this.handle);
-    pools.outer.giveBack(this.rtpPorts.outer);
-    pools.inner.giveBack(this.rtpPorts.inner);
+    const rests = this.#applied.outer !== null || this.#applied.inner !== null;
+    pools.outer.giveBack(this.rtpPorts.outer, { rests });
+    pools.inner.giveBack(this.rtpPorts.inner, { rests });
     closed(this);
   }
 }
@@ -96,9 +97,9 @@ export class MediaStream {
 export async function openStream(places: StreamPlaces): Promise<MediaStream | null> {
   const { engine, pools, addresses } = places;
   const held: ByLeg<number | null> = { outer: null, inner: null };
-  const giveBack = (leg: LegName): void => {
+  const giveBack = (leg: LegName, rests: boolean): void => {
     const port = held[leg];
-    if (port !== null) pools[leg].giveBack(port);
+    if (port !== null) pools[leg].giveBack(port, { rests });
     held[leg] = null;
   };
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -115,15 +116,15 @@ export async function openStream(places: StreamPlaces): Promise<MediaStream | nu
       return new MediaStream(places, handle, { outer, inner });
     } catch (error) {
       if (error instanceof PortTaken) {
-        giveBack(error.leg);
+        giveBack(error.leg, true);
         continue;
       }
-      giveBack("outer");
-      giveBack("inner");
+      giveBack("outer", false);
+      giveBack("inner", false);
       throw error;
     }
   }
-  giveBack("outer");
-  giveBack("inner");
+  giveBack("outer", false);
+  giveBack("inner", false);
   return null;
 }

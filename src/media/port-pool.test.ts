@@ -10,7 +10,10 @@ function pool(from: number, to: number, draws: number[] = []) {
     new DataView(bytes.buffer).setUint32(0, draws.shift() ?? 0);
     return bytes;
   };
-  return { clock, ports: new PortPool({ range: { from, to }, clock, random }) };
+  return {
+    clock,
+    ports: new PortPool({ range: { from, to }, clock, random, restMs: () => 30_000 }),
+  };
 }
 
 function takeAll(ports: PortPool): number[] {
@@ -35,7 +38,7 @@ test("a pair given back counts as free at once and rests 30 s", () => {
   const { ports, clock } = pool(30_000, 30_001);
   expect(ports.take()).toBe(30_000);
   expect([ports.inUse, ports.resting]).toEqual([1, 0]);
-  ports.giveBack(30_000);
+  ports.giveBack(30_000, { rests: true });
   expect([ports.inUse, ports.resting]).toEqual([0, 1]);
   clock.advance(29_999);
   expect(ports.take()).toBeNull();
@@ -47,9 +50,16 @@ test("a pair given back counts as free at once and rests 30 s", () => {
 test("giving back twice, or what was never taken, adds no port", () => {
   const { ports, clock } = pool(30_000, 30_003);
   const taken = ports.take()!;
-  ports.giveBack(taken);
-  ports.giveBack(taken);
-  ports.giveBack(40_000);
+  ports.giveBack(taken, { rests: true });
+  ports.giveBack(taken, { rests: true });
+  ports.giveBack(40_000, { rests: true });
   clock.advance(30_000);
   expect(takeAll(ports)).toEqual([30_000, 30_002]);
+});
+
+test("a pair that nobody was ever told to use with success is free at once, without a rest", () => {
+  const { ports } = pool(30_000, 30_001);
+  ports.giveBack(ports.take()!, { rests: false });
+  expect([ports.inUse, ports.resting]).toEqual([0, 0]);
+  expect(ports.take()).toBe(30_000);
 });

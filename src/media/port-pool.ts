@@ -1,12 +1,10 @@
 /**
  * The port pairs (even RTP, odd RTCP) of one local address. A pair is drawn at random, since a
- * guessable next port is half of an RTP injection, and rests 30 s after use, so that late packets
- * of an ended call meet nobody. Pairs that another program holds are skipped. Owned by
+ * guessable next port is half of an RTP injection, and rests after a call, so that late packets of
+ * the ended call meet nobody. Pairs that another program holds are skipped. Owned by
  * MediaSessions.
  */
 import type { Clock } from "../io/types.ts";
-
-const REST_MS = 30_000;
 
 /** `from` and `to` are inclusive; a pair counts only when both of its ports lie within. */
 export type PortRange = { readonly from: number; readonly to: number };
@@ -14,14 +12,21 @@ export type PortRange = { readonly from: number; readonly to: number };
 export class PortPool {
   readonly #clock: Clock;
   readonly #random: (lengthBytes: number) => Uint8Array;
+  readonly #restMs: () => number;
   readonly #free: number[] = [];
-  /** In the order of `freeAtMs`. */
+  /** In the order of going to rest. */
   #resting: { readonly rtpPort: number; readonly freeAtMs: number }[] = [];
   readonly #inUse = new Set<number>();
   readonly total: number;
 
-  constructor(o: { range: PortRange; clock: Clock; random: (lengthBytes: number) => Uint8Array }) {
+  constructor(o: {
+    range: PortRange;
+    clock: Clock;
+    random: (lengthBytes: number) => Uint8Array;
+    restMs: () => number;
+  }) {
     this.#clock = o.clock;
+    this.#restMs = o.restMs;
     this.#random = o.random;
     for (let port = o.range.from + (o.range.from % 2); port < o.range.to; port += 2) {
       this.#free.push(port);
@@ -53,11 +58,14 @@ export class PortPool {
   }
 
   /**
-   * Back to the pool after a rest; also for a pair that turned out to be held by another program.
+   * Back to the pool, after a rest when packets of a call may still come (or another program holds the
+   * pair). Nobody ever sent to a pair whose offer was never answered, such as the INVITE before a 401.
    */
-  giveBack(rtpPort: number): void {
+  giveBack(rtpPort: number, o: { readonly rests: boolean }): void {
     if (!this.#inUse.delete(rtpPort)) return;
-    this.#resting.push({ rtpPort, freeAtMs: this.#clock.now() + REST_MS });
+    const restMs = this.#restMs();
+    if (!o.rests || restMs === 0) this.#free.push(rtpPort);
+    else this.#resting.push({ rtpPort, freeAtMs: this.#clock.now() + restMs });
   }
 
   #wake(): void {

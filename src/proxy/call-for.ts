@@ -26,9 +26,8 @@ export type CallQuestion = {
 export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
   const { calls } = core;
   const { request, side, instance } = o;
-  const known = calls.find(request, side);
+  const known = calls.find(request, side, instance.name);
   if (known !== null) {
-    if (known.instance !== instance.name) return null;
     // The phone may have come back from another address since.
     if (side === "outer") known.session?.setSignallingAddress(o.flow.remote.address);
     return known;

@@ -3,8 +3,8 @@
  * INVITE, holds one dialog for each 2xx (forks), and ends with the last BYE, with a failed INVITE, or when
  * a dialog proves dead. Whatever ends it gives its ports back.
  *
- * A call is found by Call-ID, the caller's tag and the side the caller is on: through an instance that
- * forwards (rather than answers and calls anew) one Call-ID passes us twice, once from each side.
+ * A call is found by instance, Call-ID, the caller's tag and the side the caller is on: through an instance
+ * that forwards (rather than answers and calls anew) one Call-ID passes us twice, once from each side.
  */
 import type { Clock, Log } from "../io/types.ts";
 import type { LegName } from "../media/engine.ts";
@@ -77,10 +77,10 @@ export class Calls {
     o: Pick<Call, "instance" | "phone" | "sessionRequest">,
   ): Call {
     const callId = request.headers.get("call-id") ?? "";
-    const key = keyOf(callId, callerSide, tagOf(request.headers.get("from") ?? "") ?? "");
+    const fromTag = tagOf(request.headers.get("from") ?? "") ?? "";
+    const key = keyOf(o.instance, callId, callerSide, fromTag);
     const known = this.#byKey.get(key);
-    if (known !== undefined && known.instance === o.instance) return known;
-    if (known !== undefined) this.end(known, "replaced");
+    if (known !== undefined) return known;
     const call: Call = {
       key,
       callId,
@@ -95,14 +95,14 @@ export class Calls {
     return call;
   }
 
-  /** The call of a request within a dialog that came from `side`. */
-  find(request: SipRequest, side: LegName): Call | null {
+  /** The call of a request that came from `side`. Another instance's call is never found. */
+  find(request: SipRequest, side: LegName, instance: string): Call | null {
     const callId = request.headers.get("call-id") ?? "";
     const fromTag = tagOf(request.headers.get("from") ?? "") ?? "";
     const toTag = tagOf(request.headers.get("to") ?? "") ?? "";
     const call =
-      this.#byKey.get(keyOf(callId, side, fromTag)) ??
-      this.#byKey.get(keyOf(callId, side === "outer" ? "inner" : "outer", toTag)) ??
+      this.#byKey.get(keyOf(instance, callId, side, fromTag)) ??
+      this.#byKey.get(keyOf(instance, callId, side === "outer" ? "inner" : "outer", toTag)) ??
       null;
     if (call !== null) call.touchedAtMs = this.#clock.now();
     return call;
@@ -149,6 +149,6 @@ export class Calls {
   }
 }
 
-function keyOf(callId: string, callerSide: LegName, callerTag: string): string {
-  return `${callId}\0${callerSide}\0${callerTag}`;
+function keyOf(instance: string, callId: string, callerSide: LegName, callerTag: string): string {
+  return `${instance}\0${callId}\0${callerSide}\0${callerTag}`;
 }

@@ -51,7 +51,7 @@ export class Forwarding {
 
   async forward(o: Forwarded): Promise<void> {
     const { transaction, call } = o;
-    const exchange: Exchange = { from: o.from, role: "none" };
+    const exchange: Exchange = { from: o.from, role: "none", answered: new Map() };
     const context = this.#contextFor(o, exchange);
     if (transaction.isInvite) this.#contexts.set(transaction, context);
     let flow: Flow;

@@ -66,8 +66,8 @@ export class FromInstance {
   /** The instance has ended the call, whether or not its phone can be told. */
   #endUndelivered(request: SipRequest, instance: Instance): void {
     if (request.method !== "BYE") return;
-    const call = this.#core.calls.find(request, "inner");
-    if (call?.instance === instance.name) this.#core.calls.dialogEnded(call, request, "bye-430");
+    const call = this.#core.calls.find(request, "inner", instance.name);
+    if (call !== null) this.#core.calls.dialogEnded(call, request, "bye-430");
   }
 
   async ack(received: SipRequest, from: Flow): Promise<void> {
@@ -77,10 +77,8 @@ export class FromInstance {
     if (choice === "ourselves" || "refuse" in choice) return this.#core.count("ack-dropped");
     const flow = flowToPhone(this.#core, choice.target);
     if (flow === null) return this.#core.count("ack-dropped");
-    const call = this.#core.calls.find(request, "inner");
-    if (call !== null && call.instance === choice.instance.name) {
-      this.#core.sdpBodies.ack(call, request, "inner");
-    }
+    const call = this.#core.calls.find(request, "inner", choice.instance.name);
+    if (call !== null) this.#core.sdpBodies.ack(call, request, "inner");
     if (!this.#core.table.sendStateless(request, flow)) this.#core.count("ack-not-sent");
   }
 
@@ -113,9 +111,11 @@ export class FromInstance {
 
   /** Within a dialog whose route set the instance has lost. */
   #fromCall(request: SipRequest, speakers: readonly Instance[]): FlowTarget | null {
-    const call = this.#core.calls.find(request, "inner");
-    const isTheirs = speakers.some((speaker) => speaker.name === call?.instance);
-    return call !== null && isTheirs ? call.phone : null;
+    for (const { name } of speakers) {
+      const call = this.#core.calls.find(request, "inner", name);
+      if (call !== null) return call.phone;
+    }
+    return null;
   }
 
   #isOurself(request: SipRequest): boolean {

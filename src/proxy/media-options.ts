@@ -19,6 +19,7 @@ export function mediaOptions(config: ProxyConfig, bindAddress: string): MediaOpt
     linesMax: limits.mLines,
     mediaSilentMs: limits.mediaSilent * 1000,
     mediaTimeoutMs: limits.mediaTimeout * 1000,
+    portRestMs: limits.portRest * 1000,
     learnsAnySource: config.latchAnySource,
     forbiddenAddresses: own,
   };

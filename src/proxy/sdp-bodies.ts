@@ -11,9 +11,17 @@ import { tagOf } from "../sip/name-addr.ts";
 import type { Call, Calls } from "./calls.ts";
 
 /** What one request does to the offer/answer state; kept until its final response. */
-export type Exchange = { readonly from: LegName; role: "none" | "offer" | "answer" };
+export type Exchange = {
+  readonly from: LegName;
+  role: "none" | "offer" | "answer";
+  /** Answers that have passed: a repeated 2xx gets the same again and changes nothing (RFC 3261 §13.3.1.4). */
+  readonly answered: Map<string, string>;
+};
 
 export type Refusal = { readonly status: 415 | 488 | 503; readonly reason: string };
+
+/** Branches and provisional answers of one request that are remembered. */
+const MOST_ANSWERS = 16;
 
 const other = (side: LegName): LegName => (side === "outer" ? "inner" : "outer");
 
@@ -89,7 +97,6 @@ export class SdpBodies {
 
   /** Rewrites the body of a response on its way back to `exchange.from`. */
   async response(call: Call, response: SipResponse, exchange: Exchange): Promise<void> {
-    const isFinal = response.status >= 200;
     if (hidesSdp(response)) removeBody(response);
     if (response.status >= 300) {
       // A body that lists what would be acceptable (RFC 3261 §21.4.26) names inside addresses.
@@ -97,10 +104,9 @@ export class SdpBodies {
       return;
     }
     if (!hasSdp(response)) return;
+    const isFinal = response.status >= 200;
     const from = other(exchange.from);
-    if (exchange.role === "offer") {
-      return this.#answer(call, response, from, toTag(response), isFinal);
-    }
+    if (exchange.role === "offer") return this.#answerTo(call, response, exchange, isFinal);
     if (exchange.role === "answer") return removeBody(response);
     const result = await this.#calls.session(call).offer(from, textOf(response));
     if (result.ok) {
@@ -110,6 +116,16 @@ export class SdpBodies {
       this.#log.warn("offer-dropped", { callId: call.callId, reason: result.reason });
       removeBody(response);
     }
+  }
+
+  #answerTo(call: Call, response: SipResponse, exchange: Exchange, isFinal: boolean): void {
+    const branch = toTag(response);
+    const key = `${branch} ${isFinal} ${textOf(response)}`;
+    const before = exchange.answered.get(key);
+    if (before !== undefined) return setBody(response, before);
+    this.#answer(call, response, other(exchange.from), branch, isFinal);
+    const isNew = response.body.length > 0 && exchange.answered.size < MOST_ANSWERS;
+    if (isNew) exchange.answered.set(key, textOf(response));
   }
 
   /** The request that carried an offer came to nothing: back to what was before. */

@@ -31,6 +31,7 @@ export const MEDIA_OPTIONS: MediaOptions = {
   linesMax: 20,
   mediaSilentMs: 60_000,
   mediaTimeoutMs: 300_000,
+  portRestMs: 30_000,
   learnsAnySource: false,
   forbiddenAddresses: [],
 };
