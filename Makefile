@@ -21,7 +21,7 @@ run: build ## sets everything up, shows an encrypted call through Pequod and sta
 	dist/pequod demo $(if $(LISTEN),--listen $(LISTEN))
 
 test: build ## sets everything up and passes all tests that need no root
-	$(BUN) test src test/contract test/flows test/peers test/tidy.test.ts
+	$(BUN) test --timeout 60000 src test/contract test/flows test/peers test/lab test/tidy.test.ts
 	$(BUN) test --timeout 60000 $(addprefix ./,$(wildcard test/e2e/*.e2e.ts))
 
 check: setup ## types, lint, tidy
