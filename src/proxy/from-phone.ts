@@ -73,8 +73,8 @@ export class FromPhone {
     countHop(request);
     const choice = this.#choose(request);
     if (typeof choice === "string" || "refuse" in choice) return this.#core.count("ack-dropped");
-    const call = this.#core.calls.find(request, "outer");
-    if (call !== null && call.instance === choice.instance.name) {
+    const call = this.#core.calls.find(request, "outer", choice.instance.name);
+    if (call !== null) {
       this.#core.sdpBodies.ack(call, request, "outer");
       call.session?.setSignallingAddress(flow.remote.address);
     }
@@ -91,9 +91,7 @@ export class FromPhone {
       const instance = instances.byTag(taken.target.instanceTag);
       return instance === undefined ? "unknown" : { instance, target: taken.target };
     }
-    const known = this.#core.calls.find(request, "outer");
-    const instance =
-      this.#byUri(request.uri) ?? (known === null ? undefined : instances.byDomain(known.instance));
+    const instance = this.#byUri(request.uri) ?? this.#byCall(request);
     if (instance === undefined) return this.#isOurself(request) ? "ourselves" : "unknown";
     if (this.#speaksForAnother(request, instance)) return { refuse: 403, reason: "other-domain" };
     return { instance, target: null };
@@ -102,6 +100,13 @@ export class FromPhone {
   #byUri(uri: string): Instance | undefined {
     if (!isSipUri(uri)) return undefined;
     return this.#core.instances.byDomain(plainHost(parseSipUri(uri).host));
+  }
+
+  /** Within a dialog whose route set the phone has lost. Two calls that look alike: neither. */
+  #byCall(request: SipRequest): Instance | undefined {
+    const { instances, calls } = this.#core;
+    const found = instances.all.filter(({ name }) => calls.find(request, "outer", name) !== null);
+    return found.length === 1 ? found[0] : undefined;
   }
 
   /**
