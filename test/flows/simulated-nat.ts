@@ -29,6 +29,8 @@ export class Nat {
   #nextPort: number;
 
   readonly name: string;
+  /** Gives a host its own port number outside while that is free, as many home routers do. */
+  keepsPort = false;
 
   constructor(options: NatOptions) {
     this.name = options.name;
@@ -47,7 +49,8 @@ export class Nat {
     const key = isSymmetric ? `${keyOf(inside)} ${keyOf(to)}` : keyOf(inside);
     let mapping = this.#byInside.get(key);
     if (mapping === undefined) {
-      mapping = { inside, port: this.takePort(), sentTo: new Set() };
+      const own = this.keepsPort && !this.#byPort.has(inside.port) ? inside.port : null;
+      mapping = { inside, port: own ?? this.takePort(), sentTo: new Set() };
       this.#byInside.set(key, mapping);
       this.#byPort.set(mapping.port, mapping);
     }

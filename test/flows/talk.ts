@@ -30,14 +30,16 @@ export type EndsOptions = {
   readonly inner?: "srtp" | "rtp";
   /** Of the phone. */
   readonly transport?: "tls" | "udp";
+  /** null = the phone stands in the open. */
+  readonly nat?: null;
 };
 
 /** A place with one registered phone and its telephone system, both with media ports. */
 export async function makeEnds(options: PlaceOptions & EndsOptions = {}): Promise<Ends> {
-  const { media = "srtp", inner = "rtp", transport = "tls", ...placeOptions } = options;
+  const { media = "srtp", inner = "rtp", transport = "tls", nat, ...placeOptions } = options;
   const place = await Place.open(placeOptions);
   const pbx = await place.pbx();
-  const phone = await place.phone({ transport });
+  const phone = await place.phone({ transport, ...(nat === null ? { nat } : {}) });
   expect((await phone.registers()).status).toBe(200);
   const near = await place.phoneMedia(phone, media === "rtp" ? { isPlain: true } : {});
   const far = await place.pbxMedia(pbx, inner === "srtp" ? { isPlain: false } : {});
