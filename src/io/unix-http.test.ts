@@ -1,0 +1,34 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { askUnix, serveUnix } from "./unix-http.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pequod-unix-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const answer = (path: string) =>
+  path === "/status" ? { type: "application/json", body: '{"state":"running"}' } : null;
+
+test("only its owner may ask, and gets what is there", async () => {
+  const path = join(folder, "a.sock");
+  const server = await serveUnix(path, answer);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(await askUnix(path, "/status")).toBe('{"state":"running"}');
+  await expect(askUnix(path, "/secrets")).rejects.toThrow("answered 404");
+  server.close();
+});
+
+test("a file that a killed process left is replaced, a living one is not", async () => {
+  const path = join(folder, "b.sock");
+  writeFileSync(path, "");
+  const server = await serveUnix(path, answer);
+  await expect(serveUnix(path, answer)).rejects.toThrow("the status socket is in use");
+  expect(await askUnix(path, "/status")).toContain("running");
+  server.close();
+});
+
+test("a path that the kernel cannot take is one clear line", async () => {
+  const path = join(folder, "x".repeat(120));
+  await expect(serveUnix(path, answer)).rejects.toThrow("longer than 107 bytes");
+});
