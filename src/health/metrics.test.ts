@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { formatMetrics } from "./metrics.ts";
+import type { ProxyStatus } from "./status.ts";
+
+const ports = { inUse: 0, resting: 0, total: 0 };
+const status: ProxyStatus = {
+  proxy: "dmz",
+  state: "running",
+  since: "2026-11-24T00:00:00.000Z",
+  config: { sha256: "", loadedAt: "", error: null },
+  listening: { sipInside: [] },
+  sip: { connections: 1, flows: 2, transactions: 3, dialogs: 4 },
+  media: {
+    sessions: 5,
+    streams: 6,
+    portsInUse: 7,
+    portsResting: 8,
+    portsTotal: 9,
+    offloaded: 0,
+    inside: ports,
+  },
+  xmpp: { clients: 0 },
+  http: { requests: 0 },
+  drops: { malformed: 10 },
+  bans: [],
+  instances: {
+    a: { reachable: true, reason: null, routing: "path", routingReason: "", flows: 0, sessions: 0 },
+    b: { reachable: null, reason: null, routing: "path", routingReason: "", flows: 0, sessions: 0 },
+  },
+  warnings: [],
+};
+
+test("every figure is a metric with help and type", () => {
+  const text = formatMetrics(status);
+  expect(text).toContain('# TYPE pequod_sip_dialogs gauge\npequod_sip_dialogs{proxy="dmz"} 4\n');
+  expect(text).toContain('pequod_drops_total{proxy="dmz",reason="malformed"} 10\n');
+  expect(text).toContain('pequod_instance_reachable{proxy="dmz",instance="a"} 1\n');
+  expect(text).not.toContain('instance="b"');
+  for (const line of text.trim().split("\n")) {
+    expect(line).toMatch(/^(# (HELP|TYPE) pequod_\w+ .+|pequod_\w+\{[^}]*\} \d+)$/);
+  }
+});
+
+test("a label cannot break out of its quotes", () => {
+  expect(formatMetrics({ ...status, proxy: 'a"b\\c\nd' })).toContain('{proxy="a\\"b\\\\c\\nd"}');
+});

@@ -1,0 +1,121 @@
+import { describe, expect, test } from "bun:test";
+import { HandClock } from "../../test/flows/hand-clock.ts";
+import { checkConfig } from "../config/check.ts";
+import type { ProxyConfig } from "../config/config.ts";
+import { makeRequest } from "../sip/make-message.ts";
+import { advertisedTo, hostPort, plainHost } from "./addresses.ts";
+import { countHop, hopsLeft } from "./hops.ts";
+import { flowKeys, identityOf, type StateStore } from "./state.ts";
+import { UnknownDomains } from "./unknown-domain.ts";
+
+function proxyConfig(more: Record<string, unknown> = {}): ProxyConfig {
+  const proxy = { name: "dmz", fqdn: "mobydick.example.com", bindAddress: "10.1.1.5", ...more };
+  const { config, problems } = checkConfig({ version: 1, proxies: [proxy] });
+  if (config === null) throw new Error(JSON.stringify(problems));
+  return config.proxies[0]!;
+}
+
+function memoryStore() {
+  const files = new Map<string, string>();
+  const store: StateStore = {
+    read: (name) => files.get(name) ?? null,
+    write: (name, text) => void files.set(name, text),
+  };
+  return { files, store };
+}
+
+const random = (lengthBytes: number) => new Uint8Array(lengthBytes).fill(7);
+
+describe("addresses", () => {
+  test("IPv6 stands in brackets", () => {
+    expect(hostPort("10.0.0.1", 5060)).toBe("10.0.0.1:5060");
+    expect(hostPort("fd00::1", 5060)).toBe("[fd00::1]:5060");
+    expect(plainHost("[FD00::1]")).toBe("fd00::1");
+  });
+
+  test("phones outside get the public address, those in local networks the bound one", () => {
+    const config = proxyConfig({ publicAddress: "198.51.100.1" });
+    expect(advertisedTo("203.0.113.77", config, "10.1.1.5")).toBe("198.51.100.1");
+    expect(advertisedTo("192.168.3.4", config, "10.1.1.5")).toBe("10.1.1.5");
+    const own = proxyConfig({ publicAddress: "198.51.100.1", localNetworks: ["203.0.113.0/24"] });
+    expect(advertisedTo("203.0.113.77", own, "10.1.1.5")).toBe("10.1.1.5");
+    expect(advertisedTo("192.168.3.4", own, "10.1.1.5")).toBe("198.51.100.1");
+    expect(advertisedTo("203.0.113.77", proxyConfig(), "10.1.1.5")).toBe("10.1.1.5");
+  });
+});
+
+describe("Max-Forwards", () => {
+  const request = (value?: string) =>
+    makeRequest({
+      method: "INVITE",
+      uri: "sip:a@b",
+      headers: value === undefined ? [] : [["Max-Forwards", value]],
+    });
+
+  test.each([
+    ["70", "69"],
+    ["1", "0"],
+    ["255", "69"],
+    [undefined, "69"],
+  ])("%p becomes %p", (before, after) => {
+    const message = request(before);
+    countHop(message);
+    expect(message.headers.get("max-forwards")).toBe(after);
+  });
+
+  test("0 is the end", () => {
+    expect(hopsLeft(request("0"))).toBe(0);
+  });
+});
+
+describe("unknown domains by UDP", () => {
+  test("one answer a source and minute", () => {
+    const clock = new HandClock();
+    const unknown = new UnknownDomains(clock, () => 10);
+    expect(unknown.datagram("203.0.113.1")).toBe("answer");
+    expect(unknown.datagram("203.0.113.1")).toBe("silence");
+    expect(unknown.datagram("203.0.113.2")).toBe("answer");
+    clock.advance(59_999);
+    expect(unknown.datagram("203.0.113.1")).toBe("silence");
+    clock.advance(1);
+    expect(unknown.datagram("203.0.113.1")).toBe("answer");
+  });
+
+  test("a flood of forged sources fills nothing but its table", () => {
+    const clock = new HandClock();
+    const unknown = new UnknownDomains(clock, () => 10);
+    for (let i = 0; i < 1000; i++) unknown.datagram(`198.51.100.${i}`);
+    expect(unknown.datagram("203.0.113.1")).toBe("silence");
+    clock.advance(60_000);
+    expect(unknown.datagram("203.0.113.1")).toBe("answer");
+  });
+});
+
+describe("state", () => {
+  test("the token key is made once and read again", () => {
+    const { files, store } = memoryStore();
+    const [made] = flowKeys(store, random);
+    expect(flowKeys(store, () => new Uint8Array(32).fill(9))).toEqual([
+      { number: 1, secret: Buffer.from(made!.secret) },
+    ]);
+    expect(files.size).toBe(1);
+  });
+
+  test.each(["", "{}", "[]", '[{"number":1,"secret":"AAAA"}]', '[{"secret":1}]'])(
+    "a damaged key file (%p) ends the start, since a new key would cut off every phone",
+    (text) => {
+      const { files, store } = memoryStore();
+      files.set("flow-keys.json", text);
+      expect(() => flowKeys(store, random)).toThrow();
+    },
+  );
+
+  test("a self-signed certificate is kept while the name stays, and made anew for another", async () => {
+    const { store } = memoryStore();
+    const o = { random, nowMs: Date.parse("2026-11-24") };
+    const first = await identityOf(proxyConfig(), store, o);
+    expect(await identityOf(proxyConfig(), store, o)).toEqual(first);
+    const other = await identityOf(proxyConfig({ fqdn: "other.example.com" }), store, o);
+    expect(other.certificatePem).not.toBe(first.certificatePem);
+  });
+});
