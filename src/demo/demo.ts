@@ -66,7 +66,9 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     const hasGoneThrough = await placeCall(options, loopback, instance.local, account);
     const proxy = tlsEndpoint(outside);
     const { fingerprint } = outside;
-    options.print(softphoneScreen({ domain: DOMAIN, users: USERS, password, proxy, fingerprint }));
+    const here = outside === loopback ? null : tlsEndpoint(loopback);
+    const screen = { domain: DOMAIN, users: USERS, password, proxy, here, fingerprint };
+    options.print(softphoneScreen(screen));
     await aborted(options.signal);
     return hasGoneThrough;
   } finally {
@@ -111,9 +113,8 @@ async function startProxyOn(
       return await options.startProxy(document, name);
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
-      failure = error;
+      failure ??= error;
     }
-    // The usual port is taken for good, then: any port, and one inside port after the other.
   }
   throw failure;
 }

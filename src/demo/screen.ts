@@ -17,10 +17,12 @@ export type SoftphoneScreen = {
   readonly users: readonly string[];
   readonly password: string;
   readonly proxy: Endpoint;
+  /** For a softphone on the same machine, which the other proxy sends no media to; null = the same. */
+  readonly here: Endpoint | null;
   readonly fingerprint: string | null;
 };
 
-const LABEL_WIDTH = 18;
+const LABEL_WIDTH = 20;
 
 function line(label: string, text: string): string {
   return `  ${label.padEnd(LABEL_WIDTH)}${text}`;
@@ -79,7 +81,7 @@ export function callScreen(screen: CallScreen): string {
 }
 
 export function softphoneScreen(screen: SoftphoneScreen): string {
-  const { domain, users, password, proxy, fingerprint } = screen;
+  const { domain, users, password, proxy, here, fingerprint } = screen;
   const range = `${users[0]} to ${users.at(-1)}`;
   return [
     "",
@@ -89,6 +91,7 @@ export function softphoneScreen(screen: SoftphoneScreen): string {
     line("user", `${users[1]} (any of ${range})`),
     line("password", password),
     line("outbound proxy", `${hostPort(proxy)}  (sip:${hostPort(proxy)};transport=tls;lr)`),
+    ...(here === null ? [] : [line("", `${hostPort(here)}  for a softphone on this very machine`)]),
     line("transport", "TLS"),
     line("encryption", "SRTP mandatory, SDES"),
     line("certificate", "self-signed: switch its verification off, or trust it once"),
