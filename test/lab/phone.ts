@@ -159,12 +159,12 @@ export class Phone {
     return existsSync(file) ? measureWav(readFileSync(file)) : [];
   }
 
-  /** Waits until what comes from now on ends with `seconds` of that tone, without a gap. */
+  /** Waits until what comes from now on ends with `seconds` of that tone. */
   async hears(hz: number, seconds: number): Promise<void> {
     let heard = this.#heard();
     let start = heard.length;
     await eventually(
-      seconds * 1000 + 8000,
+      seconds * 1000 + 10_000,
       () => {
         const before = heard.length;
         heard = this.#heard();

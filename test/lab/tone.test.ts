@@ -40,13 +40,22 @@ test("a tone with another one over it is not pure", () => {
   expect(measureSamples(mixed)[0]?.hz).toBeNull();
 });
 
-test("the end of a recording decides: too short, interrupted or wrong is not enough", () => {
+test("the end of a recording decides: too short or another tone is not enough", () => {
   const tone = measureWav(toneWav(500, 2));
   expect(endsWithTone(tone, 500, 2)).toBe(true);
   expect(endsWithTone(tone, 500, 2.1)).toBe(false);
   expect(endsWithTone(tone, 450, 1)).toBe(false);
-  expect(endsWithTone([...tone, { hz: null, rms: 0 }], 500, 1)).toBe(false);
-  expect(endsWithTone([...tone, { hz: null, rms: 0 }, ...tone], 500, 1.5)).toBe(true);
+  expect(endsWithTone([...measureWav(toneWav(800, 1)), ...tone], 500, 2)).toBe(true);
+  expect(endsWithTone([...tone, { hz: 800, rms: 5000 }], 500, 2)).toBe(false);
+});
+
+test("flaws of a busy machine pass, noise and silence do not", () => {
+  const tone = measureWav(toneWav(500, 1));
+  const flaw = { hz: null, rms: 4000 };
+  expect(endsWithTone([...tone, flaw, flaw, ...tone], 500, 2)).toBe(true);
+  expect(endsWithTone(new Array(20).fill(flaw), 500, 2)).toBe(false);
+  expect(endsWithTone([...tone.slice(1), ...new Array(11).fill(flaw)], 500, 2)).toBe(false);
+  expect(endsWithTone(measureSamples(new Int16Array(16000)), 500, 2)).toBe(false);
 });
 
 test("a recording is told in words", () => {
