@@ -1,0 +1,134 @@
+/**
+ * The relay beside rtpengine in userspace: CPU for each packet at fixed rates, and the highest rate of one core
+ * (less than 0.1 % lost and half of the packets within 1 ms; loss alone says nothing, as socket buffers
+ * hide it). All systems stay up, and probes alternate between them, so that a ratio is of one time.
+ */
+import type { Identity } from "../../src/io/types.ts";
+import { median } from "./cost.ts";
+import { addresses } from "./pequod.ts";
+import { placeCalls } from "./relay-calls.ts";
+import { row, tell } from "./report.ts";
+import { type Probe, RtpLoad } from "./rtp-load.ts";
+import { type RelayMode, rtpengineSessions, startRtpengine } from "./rtpengine.ts";
+
+const MODES: readonly RelayMode[] = ["rtp-rtp", "srtp-rtp", "srtp-srtp"];
+const SUTS = ["pequod", "rtpengine"] as const;
+const RATES = [20_000, 50_000] as const;
+const CALLS = 200;
+const SEARCH_CALLS = 1000;
+const SEARCH_FROM = 40_000;
+const SEARCH_TO = 200_000;
+
+type Sut = (typeof SUTS)[number];
+
+export type RelayBenchOptions = {
+  readonly identity: Identity;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly isSearching: boolean;
+};
+
+/** A system with its calls up and a load on them. */
+type Loaded = { readonly load: RtpLoad; stop(): Promise<void> };
+
+export async function relayBench(o: RelayBenchOptions): Promise<void> {
+  await fixedRates(o);
+  if (!o.isSearching) return;
+  for (const mode of MODES) {
+    const best = { pequod: 0, rtpengine: 0 };
+    for (const sut of SUTS) best[sut] = await highestRate(o, sut, mode);
+    row(`relay ${mode}, most of one core`, "packets/s", best.pequod, best.rtpengine);
+  }
+}
+
+async function fixedRates(o: RelayBenchOptions): Promise<void> {
+  const up = new Map<string, Loaded>();
+  for (const mode of MODES) {
+    for (const sut of SUTS) up.set(`${sut} ${mode}`, await raise(o, sut, mode, CALLS));
+  }
+  for (const { load } of up.values()) await load.probe(RATES[1], 2); // warm
+  const costs = new Map<string, number[]>();
+  for (let round = 0; round < o.rounds; round += 1) {
+    for (const pps of RATES) {
+      for (const mode of MODES) {
+        for (const sut of round % 2 === 0 ? SUTS : SUTS.toReversed()) {
+          const probe = await up.get(`${sut} ${mode}`)?.load.probe(pps, o.seconds);
+          if (probe === undefined) continue;
+          tell("relay", { sut, mode, round, ...probe });
+          insist(probe, `${sut} ${mode}`);
+          const key = `${sut} ${mode} ${pps}`;
+          costs.set(key, [...(costs.get(key) ?? []), probe.cpuUsPerPacket]);
+        }
+      }
+    }
+  }
+  for (const { stop } of up.values()) await stop();
+  for (const pps of RATES) {
+    for (const mode of MODES) {
+      const [own, peer] = SUTS.map((sut) => median(costs.get(`${sut} ${mode} ${pps}`) ?? []));
+      row(`relay ${mode}, CPU a packet at ${pps}/s`, "us", own ?? 0, peer ?? 0);
+    }
+  }
+}
+
+/** A figure of packets that were wrong or went nowhere is no figure. */
+function insist(probe: Probe, what: string): void {
+  if (probe.wrong > 0 || probe.silentLegs > 0) {
+    throw new Error(`${what}: ${probe.wrong} packets wrong, ${probe.silentLegs} legs silent`);
+  }
+}
+
+async function raise(
+  o: RelayBenchOptions,
+  sut: Sut,
+  mode: RelayMode,
+  count: number,
+): Promise<Loaded> {
+  const number = MODES.indexOf(mode) + 1;
+  const name = `${sut}-${mode}`;
+  if (sut === "pequod") {
+    const place = addresses(number);
+    const calls = await placeCalls({ name, mode, addresses: place, count, identity: o.identity });
+    const load = await RtpLoad.start(name, calls.sessions, [calls.pequod.pid]);
+    tell("relay-setup", {
+      sut,
+      mode,
+      calls: count,
+      setupMs: Math.round(calls.setupMs * 100) / 100,
+    });
+    return { load, stop: () => load.stop().then(calls.stop) };
+  }
+  const { child, ng } = await startRtpengine({
+    name,
+    addresses: addresses(10 + number),
+    ngPort: 2220 + number,
+    threads: 1,
+    isRealTime: true,
+  });
+  const sessions = await rtpengineSessions(ng, mode, count);
+  ng.close();
+  const load = await RtpLoad.start(name, sessions, [child.pid]);
+  return { load, stop: () => load.stop().then(child.stop) };
+}
+
+/** Fresh calls after a rate that failed: rtpengine gives flooded streams up for good. */
+async function highestRate(o: RelayBenchOptions, sut: Sut, mode: RelayMode): Promise<number> {
+  let good = 0;
+  let bad = SEARCH_TO;
+  let pps = SEARCH_FROM;
+  while (bad - good > 0.08 * bad) {
+    const { load, stop } = await raise(o, sut, mode, SEARCH_CALLS);
+    await load.probe(SEARCH_FROM, 1); // warm
+    for (let isGood = true; isGood && bad - good > 0.08 * bad; ) {
+      const probe = await load.probe(pps, 2);
+      isGood = probe.loss < 0.001 && probe.p50Us <= 1000 && probe.wrong === 0;
+      tell("relay-search", { sut, mode, isGood, ...probe });
+      if (isGood) good = probe.achievedPps;
+      else bad = pps;
+      if (isGood && probe.achievedPps < 0.97 * pps) bad = good; // the load's own end
+      pps = isGood && bad === SEARCH_TO ? Math.min(bad, pps * 1.5) : Math.round((good + bad) / 2);
+    }
+    await stop();
+  }
+  return good;
+}
