@@ -1,0 +1,69 @@
+/**
+ * The root helper as the admin sees it: fixed verbs, a proxy's name and nothing else. It reads the candidate
+ * from the disk itself, so nothing but the wish to apply goes over the socket.
+ */
+import type { Supervisor, Trouble } from "./supervisor.ts";
+
+export type HelperRequest =
+  | { readonly verb: "start" | "stop" | "reload"; readonly proxy: string }
+  | { readonly verb: "apply" | "confirm" };
+
+/** One question, one answer as JSON value; rejects when the helper cannot be reached. */
+export type AskHelper = (request: HelperRequest) => Promise<unknown>;
+
+/** The helper refused, or did not do, what was asked; the message is for the administrator. */
+export class HelperError extends Error {
+  override readonly name = "HelperError";
+}
+
+type Answer = { readonly ok?: unknown; readonly error?: unknown; readonly confirmBefore?: unknown };
+
+async function ask(askHelper: AskHelper, request: HelperRequest): Promise<Answer> {
+  const answer = (await askHelper(request)) as Answer | null;
+  if (answer?.ok === true) return answer;
+  throw new HelperError(String(answer?.error ?? "the helper gave no answer"));
+}
+
+export type Network = {
+  /** Makes the network as candidate.json wants it. null = nothing to confirm. Rejects with HelperError. */
+  apply(): Promise<string | null>;
+  confirm(): Promise<void>;
+};
+
+export function helperNetwork(askHelper: AskHelper): Network {
+  return {
+    async apply() {
+      const { confirmBefore } = await ask(askHelper, { verb: "apply" });
+      return typeof confirmBefore === "string" ? confirmBefore : null;
+    },
+    async confirm() {
+      await ask(askHelper, { verb: "confirm" });
+    },
+  };
+}
+
+/** systemd starts failed proxies again by itself and keeps them when the admin ends. */
+export function helperSupervisor(askHelper: AskHelper): Supervisor {
+  const troubles = new Map<string, Trouble>();
+  return {
+    async start(proxy) {
+      troubles.set(proxy, { state: "starting", reason: null });
+      try {
+        await ask(askHelper, { verb: "start", proxy });
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        troubles.set(proxy, { state: "failing", reason });
+        throw error;
+      }
+    },
+    async stop(proxy) {
+      troubles.delete(proxy);
+      await ask(askHelper, { verb: "stop", proxy });
+    },
+    async reload(proxy) {
+      await ask(askHelper, { verb: "reload", proxy });
+    },
+    trouble: (proxy) => troubles.get(proxy) ?? null,
+    close: () => Promise.resolve(),
+  };
+}
