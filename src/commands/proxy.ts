@@ -5,7 +5,8 @@ import { formatMetrics } from "../health/metrics.ts";
 import type { ConfigStatus } from "../health/status.ts";
 import { makeFolder, readText, writeAtomically } from "../io/files.ts";
 import { makeLog } from "../io/log.ts";
-import { ListenError, type Log } from "../io/types.ts";
+import { notify, watchdogIntervalMs } from "../io/systemd-notify.ts";
+import { ListenError, type Log, type Timer } from "../io/types.ts";
 import { serveUnix } from "../io/unix-http.ts";
 import { realWorld } from "../io/world.ts";
 import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
@@ -109,12 +110,33 @@ export async function proxyCommand(given: readonly string[]): Promise<number> {
   process.on("SIGHUP", () => void reload(proxy, path, name, log));
   console.log(JSON.stringify({ ready: true, listening: proxy.status.listening }));
   log.info("ready", { proxy: name });
+  const watchdog = keepSystemdInformed(proxy);
   await stopped;
+  notify({ STOPPING: "1", STATUS: "no new calls; open requests get their answers" });
   await proxy.drain();
+  watchdog.cancel();
   proxy.close();
   socket.close();
   log.info("stopped", { proxy: name });
   return 0;
+}
+
+/** READY, and while the event loop turns a sign of life with one line of status. */
+function keepSystemdInformed(proxy: RunningProxy): Timer {
+  const intervalMs = watchdogIntervalMs();
+  const status = (): string => {
+    const { sip, media } = proxy.status;
+    return `${sip.flows} phones registered, ${sip.dialogs} calls, ${media.portsInUse} of ${media.portsTotal} ports`;
+  };
+  notify({ READY: "1", STATUS: status() });
+  if (intervalMs === null) return { cancel() {} };
+  let timer: Timer;
+  const alive = (): void => {
+    notify({ WATCHDOG: "1", STATUS: status() });
+    timer = realWorld.clock.after(intervalMs, alive);
+  };
+  timer = realWorld.clock.after(intervalMs, alive);
+  return { cancel: () => timer.cancel() };
 }
 
 async function openStatus(path: string, proxy: RunningProxy): Promise<{ close(): void }> {
