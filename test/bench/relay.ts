@@ -43,23 +43,16 @@ export async function relayBench(o: RelayBenchOptions): Promise<void> {
 
 async function fixedRates(o: RelayBenchOptions): Promise<void> {
   const up = new Map<string, Loaded>();
-  for (const mode of MODES) {
-    for (const sut of SUTS) up.set(`${sut} ${mode}`, await raise(o, sut, mode, CALLS));
-  }
-  for (const { load } of up.values()) await load.probe(RATES[1], 2); // warm
   const costs = new Map<string, number[]>();
-  for (let round = 0; round < o.rounds; round += 1) {
-    for (const pps of RATES) {
-      for (const mode of MODES) {
-        for (const sut of round % 2 === 0 ? SUTS : SUTS.toReversed()) {
-          const probe = await up.get(`${sut} ${mode}`)?.load.probe(pps, o.seconds);
-          if (probe === undefined) continue;
-          tell("relay", { sut, mode, round, ...probe });
-          insist(probe, `${sut} ${mode}`);
-          const key = `${sut} ${mode} ${pps}`;
-          costs.set(key, [...(costs.get(key) ?? []), probe.cpuUsPerPacket]);
-        }
-      }
+  const plan = Array.from({ length: o.rounds }, (_, round) => round).flatMap((round) =>
+    RATES.flatMap((pps) => MODES.map((mode) => ({ round, pps, mode }))),
+  );
+  for (const { round, pps, mode } of plan) {
+    for (const sut of round % 2 === 0 ? SUTS : SUTS.toReversed()) {
+      const probe = await probeLiving(o, up, { sut, mode, pps });
+      tell("relay", { sut, mode, round, ...probe });
+      const key = `${sut} ${mode} ${pps}`;
+      costs.set(key, [...(costs.get(key) ?? []), probe.cpuUsPerPacket]);
     }
   }
   for (const { stop } of up.values()) await stop();
@@ -71,11 +64,36 @@ async function fixedRates(o: RelayBenchOptions): Promise<void> {
   }
 }
 
-/** A figure of packets that were wrong or went nowhere is no figure. */
-function insist(probe: Probe, what: string): void {
-  if (probe.wrong > 0 || probe.silentLegs > 0) {
-    throw new Error(`${what}: ${probe.wrong} packets wrong, ${probe.silentLegs} legs silent`);
+type ProbeOf = { readonly sut: Sut; readonly mode: RelayMode; readonly pps: number };
+
+/**
+ * A probe of a system that is up, or raised now. A stall of the machine makes rtpengine give streams up for
+ * good ("receive queue exceeded"): such a probe says nothing, so its calls are set up again.
+ */
+async function probeLiving(
+  o: RelayBenchOptions,
+  up: Map<string, Loaded>,
+  { sut, mode, pps }: ProbeOf,
+): Promise<Probe> {
+  const key = `${sut} ${mode}`;
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const loaded = up.get(key) ?? (await raise(o, sut, mode, CALLS));
+    if (!up.has(key)) await warm(loaded.load);
+    up.set(key, loaded);
+    const probe = await loaded.load.probe(pps, o.seconds);
+    if (probe.wrong > 0) throw new Error(`${key}: ${probe.wrong} packets arrived wrong`);
+    if (probe.silentLegs === 0) return probe;
+    tell("relay-lost", { sut, mode, ...probe });
+    up.delete(key);
+    await loaded.stop();
   }
+  throw new Error(`${key}: legs are silent`);
+}
+
+/** Compilers run in the first seconds, on the same core here: gently, then at full rate. */
+async function warm(load: RtpLoad): Promise<void> {
+  await load.probe(RATES[0], 3);
+  await load.probe(RATES[1], 1);
 }
 
 async function raise(
@@ -118,7 +136,7 @@ async function highestRate(o: RelayBenchOptions, sut: Sut, mode: RelayMode): Pro
   let pps = SEARCH_FROM;
   while (bad - good > 0.08 * bad) {
     const { load, stop } = await raise(o, sut, mode, SEARCH_CALLS);
-    await load.probe(SEARCH_FROM, 1); // warm
+    await warm(load);
     for (let isGood = true; isGood && bad - good > 0.08 * bad; ) {
       const probe = await load.probe(pps, 2);
       isGood = probe.loss < 0.001 && probe.p50Us <= 1000 && probe.wrong === 0;
