@@ -9,10 +9,11 @@ SETUP := node_modules/.setup
 # The very Bun that is pinned in package.json; npm brings it, it then installs the rest from bun.lock.
 BUN_VERSION := $(shell sed -n 's/.*"bun": "\([0-9.]*\)".*/\1/p' package.json)
 BOOTSTRAP := node_modules/.bootstrap
+VERSION := $(shell sed -n 's/.*"version": "\([^"]*\)".*/\1/p' package.json)
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 SOURCES := $(shell find src -type f 2>/dev/null) package.json
 
-.PHONY: help run test check lab bench build setup fuzz clean
+.PHONY: help run test check lab bench image image-test build setup fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -34,6 +35,12 @@ lab: build ## real phones and a real telephone system in namespaces (root, Debia
 
 bench: build ## speed and memory, beside rtpengine and Kamailio where root has built the lab's tree
 	test/bench/run.sh
+
+image: build ## dist/pequod-VERSION.qcow2: the VM (root, Debian)
+	image/build.sh dist/pequod-$(VERSION).qcow2 dist/pequod
+
+image-test: image ## boots the VM in QEMU and telephones through it (root, Debian)
+	test/image/run.sh dist/pequod-$(VERSION).qcow2
 
 build: dist/pequod ## dist/pequod: one file that runs without Bun
 
