@@ -1,0 +1,13 @@
+/** Files that the admin pages embed as text (`with { type: "text" }`). */
+declare module "*.css" {
+  const text: string;
+  export default text;
+}
+declare module "*.svg" {
+  const text: string;
+  export default text;
+}
+declare module "*.browser.js" {
+  const text: string;
+  export default text;
+}
