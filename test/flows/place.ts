@@ -123,7 +123,10 @@ export class Place {
     const lines: LogLine[] = [];
     const state = options.state ?? memoryState();
     const proxy = await startProxy({
-      world: network.world({ addresses: [OUTSIDE, INSIDE], sourceAddress: () => INSIDE }),
+      world: network.world({
+        addresses: [OUTSIDE, INSIDE, "2001:db8::5"],
+        sourceAddress: () => INSIDE,
+      }),
       log: recordingLog(lines),
       slice: sliceOf(options),
       state,

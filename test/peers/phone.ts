@@ -3,7 +3,7 @@
  */
 import type { Endpoint } from "../../src/io/types.ts";
 import type { Outside } from "./outside.ts";
-import type { SipText } from "./sip-text.ts";
+import { hostPort, type SipText } from "./sip-text.ts";
 import { digestAnswer, type ExtraHeaders, UserAgent } from "./user-agent.ts";
 
 export type PhoneOptions = {
@@ -41,7 +41,7 @@ export class Phone extends UserAgent {
         ? await this.listenUdp({ address, port: port ?? 0 })
         : await this.connect(address, proxy, { tls: transport === "tls" });
     const { local } = this.wire;
-    this.contact = `sip:${user}@${local.address}:${local.port};transport=${transport}`;
+    this.contact = `sip:${user}@${hostPort(local)};transport=${transport}`;
   }
 
   /** Sends a REGISTER; the script receives what comes. */

@@ -17,11 +17,12 @@ export type SdpParts = {
 export function sdp(parts: SdpParts): string {
   const crypto = parts.crypto ?? [];
   const proto = parts.proto ?? (crypto.length > 0 ? "RTP/SAVP" : "RTP/AVP");
+  const family = parts.address.includes(":") ? "IP6" : "IP4";
   return [
     "v=0",
-    `o=- 4711 ${parts.version ?? 1} IN IP4 ${parts.address}`,
+    `o=- 4711 ${parts.version ?? 1} IN ${family} ${parts.address}`,
     "s=-",
-    `c=IN IP4 ${parts.address}`,
+    `c=IN ${family} ${parts.address}`,
     "t=0 0",
     `m=audio ${parts.port} ${proto} ${parts.formats ?? "8 0 101"}`,
     "a=rtpmap:8 PCMA/8000",

@@ -132,6 +132,10 @@ export function sipText(template: string): string {
   return `${[...head, ...(hasLength ? [] : [length])].join("\r\n")}\r\n\r\n${body}`;
 }
 
+export function hostPort({ address, port }: Endpoint): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 export function latin1(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "latin1"));
 }

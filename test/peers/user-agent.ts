@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Endpoint } from "../../src/io/types.ts";
 import { type Received, SipPeer, type Wire } from "./sip-peer.ts";
-import { type SipText, tagOf, uriOf } from "./sip-text.ts";
+import { hostPort, type SipText, tagOf, uriOf } from "./sip-text.ts";
 
 export type ExtraHeaders = readonly (readonly [name: string, value: string])[];
 
@@ -56,7 +56,7 @@ export class UserAgent extends SipPeer {
 
   get #sentBy(): string {
     const local = this.wire?.local ?? { address: "0.0.0.0", port: 5060 };
-    return `${local.address}:${local.port}`;
+    return hostPort(local);
   }
 
   /** The text of a request; sendsBytes-able as it is, or to be changed by the test first. */
