@@ -2,9 +2,11 @@
  * The commands. Exit codes: 0 good, 1 the operator's input is wrong, 2 usage, 70 our fault. What a command
  * needs of the outside world is wired in src/commands, nowhere below.
  */
+import { applyCommand } from "./commands/apply.ts";
 import { InputError, UsageError } from "./commands/arguments.ts";
 import { checkCommand, schemaCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { helperCommand } from "./commands/helper.ts";
 import { proxyCommand } from "./commands/proxy.ts";
 import { statusCommand } from "./commands/status.ts";
 import { versionText } from "./commands/version.ts";
@@ -14,6 +16,10 @@ const USAGE = `usage: pequod COMMAND
   demo [--listen ADDRESS]       a proxy with a demonstration instance behind it, and a call through both
   proxy NAME --config FILE [--state DIR] [--status SOCKET]
                                 one proxy in the foreground
+  helper [--boot] [--socket PATH] [--data DIR]
+                                root's part for the admin; --boot makes the last confirmed network
+  apply [--data DIR] [--dry-run]
+                                makes the network like the configuration, or shows how it would be
   check FILE                    all problems of a configuration file
   schema                        the JSON Schema of the configuration
   status [NAME] [--data DIR] [--json]
@@ -25,6 +31,8 @@ type Command = (given: readonly string[]) => number | Promise<number>;
 const COMMANDS: Readonly<Record<string, Command>> = {
   demo: demoCommand,
   proxy: proxyCommand,
+  helper: helperCommand,
+  apply: applyCommand,
   check: checkCommand,
   schema: schemaCommand,
   status: statusCommand,

@@ -6,6 +6,7 @@ import type { Config } from "../config/config.ts";
 import { type Firewall, planFirewall, type Resolved } from "./firewall.ts";
 import { netplanText } from "./netplan.ts";
 import { type PolicyRule, policyRules, ruleCommand } from "./rules.ts";
+import { NETPLAN_FILE } from "./system.ts";
 import { zonesOf } from "./zones.ts";
 
 export type NetworkPlan = {
@@ -16,9 +17,6 @@ export type NetworkPlan = {
   /** Names of instances that no address is known of: their calls cannot come in. */
   readonly unresolved: readonly string[];
 };
-
-/** Where our netplan file is: under /run, so that a boot starts from the configuration alone. */
-export const NETPLAN_FILE = "/run/netplan/90-pequod.yaml";
 
 export function planNetwork(config: Config, resolved: Resolved): NetworkPlan {
   const zones = zonesOf(config);
