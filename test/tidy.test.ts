@@ -191,7 +191,7 @@ describe("sources", () => {
 
   test("are used: every shipped file is imported by another or is an entry", () => {
     const imported = new Set(
-      code.flatMap(({ path, text }) =>
+      shipped.flatMap(({ path, text }) =>
         importsOf(text).map(({ from }) => normalize(join(dirname(path), from))),
       ),
     );

@@ -11,7 +11,7 @@ import { type Answering, AnsweringCall } from "./answering-call.ts";
 import { BridgedCall } from "./bridged-call.ts";
 import { CallLeg, type LegPlace } from "./call-leg.ts";
 import { nextHop } from "./dialog.ts";
-import { DigestServer } from "./digest.ts";
+import { DigestServer } from "./digest-server.ts";
 import { datagramFlow, hostPort } from "./flows.ts";
 import { MIN_EXPIRES_S, Registrar } from "./registrar.ts";
 import { ALLOW, UserAgent } from "./user-agent.ts";

@@ -3,12 +3,12 @@
  * not checked: it calls a proxy that was started a moment ago in the same process.
  */
 import type { Connection, Endpoint, World } from "../io/types.ts";
+import { answerChallenge, formatDigestCredentials, parseDigestChallenge } from "../sip/digest.ts";
 import type { Flow } from "../sip/flow.ts";
 import { makeRequest } from "../sip/make-message.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { StreamReader } from "../sip/stream-reader.ts";
 import type { ServerTransaction } from "../sip/transaction.ts";
-import { answerChallenge } from "./digest.ts";
 import { connectionFlow, hostPort } from "./flows.ts";
 import { UserAgent } from "./user-agent.ts";
 
@@ -126,8 +126,15 @@ export class PhoneConnection {
     if (first.status !== 401 && first.status !== 407) return first;
     const isProxy = first.status === 407;
     const challenge = first.headers.get(isProxy ? "proxy-authenticate" : "www-authenticate") ?? "";
-    const answer = answerChallenge(challenge, request, this.options.account, this.agent.newId());
-    if (answer === null) return first;
+    const answer = formatDigestCredentials(
+      answerChallenge(parseDigestChallenge(challenge), {
+        ...this.options.account,
+        method: request.method,
+        uri: request.uri,
+        nonceCount: 1,
+        cnonce: this.agent.newId(),
+      }),
+    );
     const again = { ...request, headers: request.headers.clone() };
     again.headers.set(isProxy ? "proxy-authorization" : "authorization", answer);
     again.headers.set("cseq", `2 ${request.method}`);
