@@ -16,9 +16,9 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return hostPort(endpoint.address, endpoint.port);
 }
 
-/** Brackets and IPv6 spelling taken off, so that two ways to write one host compare equal. */
+/** Without brackets and the final dot of DNS, in lower case, so that two ways to write a host are equal. */
 export function plainHost(host: string): string {
-  return host.replace(/^\[|\]$/g, "").toLowerCase();
+  return host.replace(/^\[|[\].]$/g, "").toLowerCase();
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Which call a request belongs to. An INVITE begins one; one within a dialog that we do not know (any
- * more: a restart) is taken up, so that a re-INVITE brings its media back.
+ * more: a restart) is taken up, so that a re-INVITE brings its media back; only its 2xx proves it.
  */
 import type { LegName } from "../media/engine.ts";
 import type { SessionRequest } from "../media/media-session.ts";
@@ -27,11 +27,7 @@ export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
   const { calls } = core;
   const { request, side, instance } = o;
   const known = calls.find(request, side, instance.name);
-  if (known !== null) {
-    // The phone may have come back from another address since.
-    if (side === "outer") known.session?.setSignallingAddress(o.flow.remote.address);
-    return known;
-  }
+  if (known !== null) return known;
   if (request.method !== "INVITE") return null;
   const toTag = tagOf(request.headers.get("to") ?? "");
   if (toTag === undefined && core.isDraining()) return "refused";
@@ -39,13 +35,11 @@ export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
     core.count("dialogs-full");
     return "refused";
   }
-  const call = calls.begin(request, side, {
+  return calls.begin(request, side, {
     instance: instance.name,
     phone: o.phone,
     sessionRequest: sessionRequest(core, o),
   });
-  if (toTag !== undefined) call.established.add(toTag);
-  return call;
 }
 
 function sessionRequest(core: Core, o: CallQuestion): SessionRequest {

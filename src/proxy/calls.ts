@@ -70,7 +70,7 @@ export class Calls {
     return this.#byKey.size >= this.#maximum();
   }
 
-  /** For an INVITE without To tag. A second one of the same call (after 401) goes on with it. */
+  /** For an INVITE of no call we know. A second one of the same call (after 401) goes on with it. */
   begin(
     request: SipRequest,
     callerSide: LegName,
@@ -108,14 +108,24 @@ export class Calls {
     return call;
   }
 
-  /** The call's media session, made when the first SDP passes. */
-  session(call: Call): MediaSession {
+  /** The call's media session, made when the first SDP passes; null = the call has ended. */
+  session(call: Call): MediaSession | null {
+    if (!this.isAlive(call)) return null;
     call.session ??= this.#media.create(call.sessionRequest);
     return call.session;
   }
 
-  /** A BYE was answered, or a request proved the dialog dead; the call ends with its last dialog. */
+  /** False once it has ended, though a late response of its may still come. */
+  isAlive(call: Call): boolean {
+    return this.#byKey.get(call.key) === call;
+  }
+
+  /**
+   * A BYE was answered, or a request proved the dialog dead; the call ends with its last dialog. Before
+   * the first 2xx its INVITE decides: a BYE may end one of several early dialogs (RFC 3261 §15).
+   */
   dialogEnded(call: Call, request: SipRequest, reason: string): void {
+    if (call.established.size === 0) return;
     const tags = [request.headers.get("from"), request.headers.get("to")];
     for (const tag of tags) call.established.delete(tagOf(tag ?? "") ?? "");
     if (call.established.size === 0) this.end(call, reason);
@@ -123,7 +133,8 @@ export class Calls {
 
   /** Idempotent. */
   end(call: Call, reason: string): void {
-    if (!this.#byKey.delete(call.key)) return;
+    if (!this.isAlive(call)) return; // the key may be another call's by now
+    this.#byKey.delete(call.key);
     call.session?.release();
     call.session = null;
     this.#log.info("call-ended", { instance: call.instance, callId: call.callId, reason });

@@ -19,6 +19,8 @@ export type Forwarded = {
   readonly request: SipRequest;
   readonly from: LegName;
   readonly instance: string;
+  /** Where the phone's end of this request is. */
+  readonly phoneAddress: string;
   readonly call: Call | null;
   /** The way on; rejects with a reason when there is none. */
   readonly flow: () => Flow | Promise<Flow>;
@@ -51,7 +53,8 @@ export class Forwarding {
 
   async forward(o: Forwarded): Promise<void> {
     const { transaction, call } = o;
-    const exchange: Exchange = { from: o.from, role: "none", answered: new Map() };
+    const { method } = o.request;
+    const exchange: Exchange = { from: o.from, method, role: "none", answered: new Map() };
     const context = this.#contextFor(o, exchange);
     if (transaction.isInvite) this.#contexts.set(transaction, context);
     let flow: Flow;
@@ -109,18 +112,20 @@ export class Forwarding {
   ): SipResponse | Promise<SipResponse> {
     const { call } = o;
     if (call === null) return response;
-    if (o.transaction.isInvite && response.status >= 200 && response.status < 300) {
-      this.#established(call, tagOf(response.headers.get("to") ?? "") ?? "");
+    if (response.status >= 200 && response.status < 300 && this.#core.calls.isAlive(call)) {
+      // Both ends are who they say: the phone may have come back from another address since.
+      call.session?.setSignallingAddress(o.phoneAddress);
+      if (o.transaction.isInvite) this.#established(call, response);
     }
     return response.body.length === 0 ? response : this.#carry(call, response, exchange);
   }
 
-  #established(call: Call, toTag: string): void {
+  #established(call: Call, response: SipResponse): void {
     if (call.established.size === 0) {
       const { instance, callId, callerSide } = call;
       this.#core.log.info("call-established", { instance, callId, from: callerSide });
     }
-    call.established.add(toTag);
+    call.established.add(tagOf(response.headers.get("to") ?? "") ?? "");
   }
 
   #refuse(o: Forwarded, status: number, exchange: Exchange): void {

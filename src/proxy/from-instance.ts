@@ -58,6 +58,7 @@ export class FromInstance {
       request,
       from: "inner",
       instance: instance.name,
+      phoneAddress: flow.remote.address,
       call,
       flow: () => flow,
     });

@@ -2,8 +2,6 @@
  * Requests from the outer side. The instance is chosen here, once: by the token of a dialog, else by the
  * SIP domain of the Request-URI; from then on it is carried with the request and nothing changes it.
  */
-import type { Flow } from "../sip/flow.ts";
-import type { FlowTarget } from "../sip/flow-token.ts";
 import { cloneRequest, type SipRequest } from "../sip/message.ts";
 import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
@@ -19,8 +17,16 @@ import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
 import type { StreamFlow } from "./stream-flow.ts";
 import { UnknownDomains } from "./unknown-domain.ts";
 
-type Chosen = { readonly instance: Instance; readonly target: FlowTarget | null };
-type Choice = Chosen | { readonly refuse: 403; readonly reason: string } | "ourselves" | "unknown";
+type Choice =
+  | { readonly instance: Instance }
+  | { readonly refuse: 403; readonly reason: string }
+  | "ourselves"
+  | "unknown";
+
+/** There the token alone decides: From and Request-URI are what the dialog's ends have agreed on. */
+function isWithinDialog(request: SipRequest): boolean {
+  return request.method !== "REGISTER" && tagOf(request.headers.get("to") ?? "") !== undefined;
+}
 
 export class FromPhone {
   readonly #core: Core;
@@ -62,22 +68,20 @@ export class FromPhone {
       request,
       from: "outer",
       instance: instance.name,
+      phoneAddress: flow.remote.address,
       call,
       flow: () => this.#core.inner.flowTo(instance),
     });
   }
 
   /** The ACK of a 2xx: sent on without state (RFC 3261 §16.6 note on ACK). */
-  async ack(received: SipRequest, flow: Flow): Promise<void> {
+  async ack(received: SipRequest): Promise<void> {
     const request = cloneRequest(received);
     countHop(request);
     const choice = this.#choose(request);
     if (typeof choice === "string" || "refuse" in choice) return this.#core.count("ack-dropped");
     const call = this.#core.calls.find(request, "outer", choice.instance.name);
-    if (call !== null) {
-      this.#core.sdpBodies.ack(call, request, "outer");
-      call.session?.setSignallingAddress(flow.remote.address);
-    }
+    if (call !== null) this.#core.sdpBodies.ack(call, request, "outer");
     const onward = await this.#core.inner.flowTo(choice.instance);
     if (!this.#core.table.sendStateless(request, onward)) this.#core.count("ack-not-sent");
   }
@@ -89,12 +93,14 @@ export class FromPhone {
     if (!taken.ok) return { refuse: 403, reason: taken.reason };
     if (taken.target !== null) {
       const instance = instances.byTag(taken.target.instanceTag);
-      return instance === undefined ? "unknown" : { instance, target: taken.target };
+      if (instance === undefined) return "unknown";
+      const isBound = isWithinDialog(request) || !this.#speaksForAnother(request, instance);
+      return isBound ? { instance } : { refuse: 403, reason: "other-domain" };
     }
     const instance = this.#byUri(request.uri) ?? this.#byCall(request);
     if (instance === undefined) return this.#isOurself(request) ? "ourselves" : "unknown";
     if (this.#speaksForAnother(request, instance)) return { refuse: 403, reason: "other-domain" };
-    return { instance, target: null };
+    return { instance };
   }
 
   #byUri(uri: string): Instance | undefined {
@@ -114,6 +120,8 @@ export class FromPhone {
    * own instance or nobody known here (anonymous.invalid).
    */
   #speaksForAnother(request: SipRequest, instance: Instance): boolean {
+    const asked = this.#byUri(request.uri);
+    if (asked !== undefined && asked !== instance) return true;
     const from = this.#byUri(parseNameAddr(request.headers.get("from") ?? "").uri);
     if (request.method !== "REGISTER") return from !== undefined && from !== instance;
     return this.#byUri(parseNameAddr(request.headers.get("to") ?? "").uri) !== instance;
@@ -158,16 +166,18 @@ export class FromPhone {
   #unknownDomain(transaction: ServerTransaction): void {
     const { flow, request } = transaction;
     this.#core.count("unknown-domain");
+    const isUdp = flow.transport === "udp";
+    // Silence in the log too, which a flood of datagrams would fill.
+    if (isUdp && this.#unknown.datagram(flow.remote.address) === "silence") {
+      return transaction.abandon();
+    }
     this.#core.log.info("unknown-domain", {
       remote: flow.remote.address,
       method: request.method,
       domain: isSipUri(request.uri) ? parseSipUri(request.uri).host : "",
     });
-    if (flow.transport === "udp") {
-      if (this.#unknown.datagram(flow.remote.address) === "silence") return transaction.abandon();
-      return reply(this.#core, transaction, 404);
-    }
     reply(this.#core, transaction, 404);
+    if (isUdp) return;
     const stream = flow as StreamFlow;
     stream.unknownDomains++;
     const most = this.#core.limits().unknownDomains;

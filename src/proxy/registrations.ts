@@ -117,6 +117,8 @@ export class Registrations {
   #edited(attempt: Attempt): SipRequest {
     const { registration, instance } = attempt;
     const request = cloneRequest(attempt.request);
+    // We are the first hop: a Path that is there already would lead the instance where the phone says.
+    request.headers.remove("path");
     const place = innerPlace(this.#core, instance);
     const first = registration.contacts[0];
     if (attempt.mode === "contact") {

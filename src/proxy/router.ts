@@ -37,8 +37,9 @@ export class Router {
 
   ack(request: SipRequest, flow: Flow): void {
     if (hopsLeft(request) === 0) return this.#core.count("too-many-hops");
-    const side = flow.side === "outer" ? this.#fromPhone : this.#fromInstance;
-    side.ack(request, flow).catch((error: unknown) => {
+    const passed =
+      flow.side === "outer" ? this.#fromPhone.ack(request) : this.#fromInstance.ack(request, flow);
+    passed.catch((error: unknown) => {
       this.#core.count("ack-dropped");
       if (!(error instanceof SipSyntaxError)) internalError(this.#core, request, error);
     });

@@ -13,12 +13,16 @@ import type { Call, Calls } from "./calls.ts";
 /** What one request does to the offer/answer state; kept until its final response. */
 export type Exchange = {
   readonly from: LegName;
+  readonly method: string;
   role: "none" | "offer" | "answer";
   /** Answers that have passed: a repeated 2xx gets the same again and changes nothing (RFC 3261 §13.3.1.4). */
   readonly answered: Map<string, string>;
 };
 
 export type Refusal = { readonly status: 415 | 488 | 503; readonly reason: string };
+
+/** In any other request or its responses SDP only tells what somebody could do (RFC 6337 §2.1). */
+const NEGOTIATING = new Set(["INVITE", "UPDATE", "PRACK"]);
 
 /** Branches and provisional answers of one request that are remembered. */
 const MOST_ANSWERS = 16;
@@ -69,15 +73,16 @@ export class SdpBodies {
 
   /** Rewrites the body of a request on its way; a refusal is for the sender. */
   async request(call: Call, request: SipRequest, exchange: Exchange): Promise<Refusal | null> {
+    if (!NEGOTIATING.has(exchange.method)) return null;
     if (hidesSdp(request)) return { status: 415, reason: "Unsupported Media Type" };
     if (!hasSdp(request)) return null;
-    if (call.answerExpectedFrom === exchange.from && request.method === "PRACK") {
+    if (call.answerExpectedFrom === exchange.from && exchange.method === "PRACK") {
       this.#answer(call, request, exchange.from, toTag(request), true);
       call.answerExpectedFrom = null;
       exchange.role = "answer";
       return null;
     }
-    const result = await this.#calls.session(call).offer(exchange.from, textOf(request));
+    const result = await this.#offer(call, request, exchange.from);
     if (!result.ok) {
       this.#log.info("offer-refused", { callId: call.callId, reason: result.reason });
       return { status: result.status, reason: "" };
@@ -97,6 +102,7 @@ export class SdpBodies {
 
   /** Rewrites the body of a response on its way back to `exchange.from`. */
   async response(call: Call, response: SipResponse, exchange: Exchange): Promise<void> {
+    if (!NEGOTIATING.has(exchange.method)) return;
     if (hidesSdp(response)) removeBody(response);
     if (response.status >= 300) {
       // A body that lists what would be acceptable (RFC 3261 §21.4.26) names inside addresses.
@@ -108,7 +114,7 @@ export class SdpBodies {
     const from = other(exchange.from);
     if (exchange.role === "offer") return this.#answerTo(call, response, exchange, isFinal);
     if (exchange.role === "answer") return removeBody(response);
-    const result = await this.#calls.session(call).offer(from, textOf(response));
+    const result = await this.#offer(call, response, from);
     if (result.ok) {
       setBody(response, result.sdp);
       call.answerExpectedFrom = exchange.from;
@@ -116,6 +122,12 @@ export class SdpBodies {
       this.#log.warn("offer-dropped", { callId: call.callId, reason: result.reason });
       removeBody(response);
     }
+  }
+
+  async #offer(call: Call, message: SipMessage, from: LegName) {
+    const session = this.#calls.session(call);
+    if (session === null) return { ok: false, status: 503, reason: "call-ended" } as const;
+    return session.offer(from, textOf(message));
   }
 
   #answerTo(call: Call, response: SipResponse, exchange: Exchange, isFinal: boolean): void {
