@@ -21,6 +21,8 @@ export type InstanceOptions = {
   readonly address: string;
   /** This instance's own tone: a recording tells which instance was reached. */
   readonly toneHz: number;
+  /** SRTP with the product instead of RTP. (SIP over UDP and TLS is always open.) */
+  readonly media: "rtp" | "srtp";
 };
 
 export type Instance = InstanceOptions & {
@@ -71,6 +73,7 @@ function fill(file: string, options: InstanceOptions, user = ""): string {
     NAME: options.name,
     ADDRESS: options.address,
     TONE: `${options.toneHz}`,
+    ENCRYPTION: options.media === "srtp" ? "sdes" : "no",
     RINGING: `${RINGING_SECONDS}`,
     MULTIARCH: multiarch(),
     USER: user,

@@ -80,15 +80,22 @@ function service(place: Place): Pick<PhoneOptions, "proxy" | "transport" | "medi
 
 /** Starts everything but phones. */
 export async function openLab(): Promise<Lab> {
-  const anchor = process.env.PEQUOD_LAB_FRONT === "anchor";
+  const isAnchor = process.env.PEQUOD_LAB_FRONT === "anchor";
   const [front, mycompany, othercompany] = await Promise.all([
-    anchor ? startAnchor() : startPequod(),
-    startInstance({ name: "mycompany", place: "instance-a", address: "10.0.1.10", toneHz: 1000 }),
+    isAnchor ? startAnchor() : startPequod(),
+    startInstance({
+      name: "mycompany",
+      place: "instance-a",
+      address: "10.0.1.10",
+      toneHz: 1000,
+      media: "rtp",
+    }),
     startInstance({
       name: "othercompany",
       place: "instance-b",
       address: "10.0.1.11",
       toneHz: 1200,
+      media: isAnchor ? "rtp" : "srtp",
     }),
   ]);
   return new Lab(front, mycompany, othercompany);

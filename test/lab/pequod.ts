@@ -1,6 +1,7 @@
 /**
  * The product under test: the compiled binary with two proxies, one process each as in the appliance. `dmz`
- * takes TLS and SRTP from the internet, `lan` UDP and RTP; both stand before both instances.
+ * takes TLS and SRTP from the internet, `lan` UDP and RTP; both stand before both instances, of which
+ * mycompany speaks UDP and RTP, othercompany TLS (its certificate is checked) and SRTP.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,8 +31,8 @@ function configuration(): object {
     network: { mode: "manual", interface: name, address, netmask: "255.255.255.0" },
     bindAddress: address,
     fqdn: address,
-    certificatePem: readFileSync(join(TREE, "lab/tls/proxy.crt"), "utf8"),
-    certificateKey: readFileSync(join(TREE, "lab/tls/proxy.key"), "utf8"),
+    certificatePem: readFileSync(join(TREE, "lab/tls/server.crt"), "utf8"),
+    certificateKey: readFileSync(join(TREE, "lab/tls/server.key"), "utf8"),
     phoneProvisioning: "off",
     allowXmpp: false,
     manageInstances: "off",
@@ -40,7 +41,16 @@ function configuration(): object {
     version: 1,
     instances: [
       { name: "mycompany", address: "10.0.1.10" },
-      { name: "othercompany", address: "10.0.1.11" },
+      {
+        name: "othercompany",
+        address: "10.0.1.11",
+        sip: {
+          port: 5061,
+          transport: "tls",
+          caPem: readFileSync(join(TREE, "lab/tls/ca.crt"), "utf8"),
+        },
+        media: "srtp",
+      },
     ],
     proxies: [
       {

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatNetstring, NetstringReader } from "./netstring.ts";
-import { commandIn, eventually, type Peer, type Place, startPeer, TREE } from "./peers.ts";
+import { commandIn, eventually, LONG, type Peer, type Place, startPeer, TREE } from "./peers.ts";
 import {
   describeTones,
   endsWithTone,
@@ -48,6 +48,9 @@ const GIVE_THREADS_TIME = [
   "-e",
   "inject=clone,clone3:delay_exit=20000",
 ];
+
+/** Longer than any call: baresip hangs up when its voice ends. */
+const VOICE_SECONDS = LONG ? 600 : 120;
 
 let nextControlPort = 14000;
 
@@ -202,7 +205,7 @@ function writeFolder(folder: string, inside: string, port: number, options: Phon
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "accounts"), "");
   writeFileSync(join(folder, "config"), configText(inside, port));
-  writeFileSync(join(folder, "tx.wav"), toneWav(options.hz, 60));
+  writeFileSync(join(folder, "tx.wav"), toneWav(options.hz, VOICE_SECONDS));
   writeFileSync(join(folder, "contacts"), "");
   writeFileSync(join(folder, "uuid"), "");
 }

@@ -61,21 +61,21 @@ finish() { # TREE
   mkdir -p "$1/lab/tls"
   rm -f "$1/etc/resolv.conf" && : >"$1/etc/resolv.conf"
   echo "127.0.0.1 localhost $(hostname)" >"$1/etc/hosts"
-  certificates "$1"
 }
 
-# One authority for all phones, one certificate for the proxy's addresses (RSA: what old phones can do).
+# One authority that everybody knows, one certificate for every server's address (RSA: what old phones can do).
 certificates() { # TREE
   chroot "$1" bash -euc 'cd /lab/tls; exec 2>/dev/null
     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=Pequod lab" -keyout ca.key -out ca.crt \
       -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
-    openssl req -newkey rsa:2048 -nodes -subj "/CN=203.0.113.1" -keyout proxy.key -out proxy.csr
-    printf "%s\n" keyUsage=digitalSignature,keyEncipherment extendedKeyUsage=serverAuth \
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=Pequod lab server" -keyout server.key -out server.csr
+    printf "%s\n" keyUsage=digitalSignature,keyEncipherment extendedKeyUsage=serverAuth,clientAuth \
       subjectKeyIdentifier=hash authorityKeyIdentifier=keyid \
-      subjectAltName=IP:203.0.113.1,IP:192.168.10.1,IP:10.0.1.1 >proxy.ext
-    openssl x509 -req -in proxy.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile proxy.ext -out proxy.crt'
+      subjectAltName=IP:203.0.113.1,IP:192.168.10.1,IP:10.0.1.1,IP:10.0.1.10,IP:10.0.1.11 >server.ext
+    openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile server.ext -out server.crt'
 }
 
 mkdir -p "$lab"
 need ip iproute2
 [ "$(cat "$tree/lab/stamp" 2>/dev/null)" = "$stamp" ] || build
+[ -s "$tree/lab/tls/server.crt" ] || certificates "$tree"
