@@ -15,8 +15,7 @@ import { done, type Outcome, refused } from "./outcome.ts";
 import { checkedDocument, type Revisions } from "./revisions.ts";
 import { Turns } from "./turns.ts";
 
-/** Longer than the helper's 120 s: until its answer is here, and so that it undoes before we believe it. */
-const ASSUMED_CONFIRM_MS = 125_000;
+/** The helper undoes first; then we believe it. */
 const UNDO_MARGIN_MS = 1000;
 
 type DeploymentOptions = {
@@ -35,14 +34,9 @@ export class Deployment {
   readonly #o: DeploymentOptions;
   readonly #turns = new Turns();
   #undo: Timer | null = null;
-  #undone: { readonly revision: number; readonly time: string } | null = null;
 
   constructor(o: DeploymentOptions) {
     this.#o = o;
-  }
-
-  get undone(): { readonly revision: number; readonly time: string } | null {
-    return this.#undone;
   }
 
   /** What the proxies shall be now: the revision that waits for its confirmation, else the active one. */
@@ -112,9 +106,12 @@ export class Deployment {
         await this.#o.fleet.match(active);
         return done({ revision: revisions.activeRevision, confirmBefore: null });
       }
+      // Recorded first: the helper looks for the document it applies in the history.
+      const revision = revisions.record(active, { user: note.actor.user, note: note.note });
       const failure = await this.#applyNetworkBeside(active, candidate);
-      if (failure !== null) return refused("network-refused", { detail: failure });
-      return done(await this.#activate(active, candidate, note));
+      if (failure === null) return done(await this.#activate(revision, candidate, note));
+      revisions.forget(revision);
+      return refused("network-refused", { detail: failure });
     });
   }
 
@@ -140,40 +137,39 @@ export class Deployment {
   }
 
   async #activate(
-    active: ConfigDocument,
+    revision: number,
     candidate: ConfigDocument,
     { actor, note }: Note,
   ): Promise<Applied> {
     const { revisions, events, log, fleet } = this.#o;
-    const revision = revisions.record(active, { user: actor.user, note });
     revisions.activate(revision);
     revisions.saveCandidate(candidate);
     log.info("applied", { revision, user: actor.user, note });
     events.emit({ type: "applied", revision, confirmBefore: null });
-    await fleet.match(active);
+    await fleet.match(revisions.active);
     return { revision, confirmBefore: null };
   }
 
   async #deploy(document: ConfigDocument, note: Note): Promise<Outcome<Applied>> {
-    const { revisions, network, clock, log, events, fleet } = this.#o;
-    this.#undone = null;
-    if (network === null) return done(await this.#activate(document, document, note));
-    const revision = revisions.record(document, { user: note.actor.user, note: note.note });
-    // On the disk before the helper acts: after a crash here it is known that something may have to be undone.
-    const assumed = new Date(clock.now() + ASSUMED_CONFIRM_MS).toISOString();
-    revisions.setPending({ revision, confirmBefore: assumed });
+    const { revisions, network, log, events, fleet } = this.#o;
+    const user = note.actor.user;
+    const revision = revisions.record(document, { user, note: note.note });
     let confirmBefore: string | null = null;
     const failure = await failureOf(async () => {
-      confirmBefore = await network.apply();
+      confirmBefore = (await network?.apply()) ?? null;
     });
     if (failure !== null) {
-      revisions.clearPending();
+      revisions.forget(revision);
       return refused("network-refused", { detail: failure });
     }
-    if (confirmBefore === null) revisions.activate(revision);
-    else revisions.setPending({ revision, confirmBefore });
-    if (confirmBefore !== null) this.#armUndo();
-    log.info("applied", { revision, user: note.actor.user, note: note.note, confirmBefore });
+    revisions.undone = null;
+    if (confirmBefore === null) {
+      const { candidate } = revisions;
+      return done(await this.#activate(revision, candidate, note));
+    }
+    revisions.setPending({ revision, confirmBefore });
+    this.#armUndo();
+    log.info("applied", { revision, user, note: note.note, confirmBefore });
     events.emit({ type: "applied", revision, confirmBefore });
     await fleet.match(document);
     return done({ revision, confirmBefore });
@@ -193,8 +189,8 @@ export class Deployment {
   async #undoNow(revision: number): Promise<void> {
     const { revisions, clock, log, events, fleet } = this.#o;
     if (revisions.pending?.revision !== revision) return;
-    revisions.clearPending();
-    this.#undone = { revision, time: new Date(clock.now()).toISOString() };
+    revisions.setPending(null);
+    revisions.undone = { revision, time: new Date(clock.now()).toISOString() };
     log.warn("undone", { revision });
     events.emit({ type: "undone", revision });
     await fleet.match(revisions.active);

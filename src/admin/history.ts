@@ -20,7 +20,7 @@ export function changeOperations(o: HistoryOptions): ChangeOperations {
       changes: differences(revisions.active, revisions.candidate),
       activeRevision: revisions.activeRevision,
       pending: revisions.pending,
-      undone: deployment.undone,
+      undone: revisions.undone,
     }),
     revisions: () =>
       revisions.entries.map(({ number, time, user, note }) => ({

@@ -31,6 +31,7 @@ export type RefusalType =
   | "not-available"
   | "network-refused"
   | "state-not-reached"
+  | "busy"
   | "internal";
 
 export type Refusal = {
@@ -75,6 +76,7 @@ const KINDS: Readonly<Record<RefusalType, readonly [status: number, title: strin
   "not-available": [501, "This is not available in this version."],
   "network-refused": [502, "The network could not be changed."],
   "state-not-reached": [504, "The proxy did not reach the wanted state in time."],
+  busy: [503, "Too many at one time; try again soon."],
   internal: [500, "Something went wrong inside; the log says more."],
 };
 

@@ -5,6 +5,9 @@
  *
  *   candidate.json  when it differs from active.json      history/NNNNNN.json  one a revision
  *   pending.json    while an apply waits                  active.json          the document, nothing else
+ *
+ * pending.json and undone.json are the helper's (src/network/revision-files.ts) and only read here: as long
+ * as pending.json is there, a restarted helper undoes, so nobody else may remove it.
  */
 import { checkConfig } from "../config/check.ts";
 import { type ConfigDocument, configSchema } from "../config/config.ts";
@@ -31,11 +34,14 @@ export type RevisionEntry = {
   readonly document: unknown;
 };
 
+/** An apply that nobody confirmed in time. */
+export type Undone = { readonly revision: number; readonly time: string };
 export type Pending = { readonly revision: number; readonly confirmBefore: string };
 
 const ACTIVE = "config/active.json";
 const CANDIDATE = "config/candidate.json";
 const PENDING = "config/pending.json";
+const UNDONE = "config/undone.json";
 const HISTORY = "config/history";
 const HISTORY_NAME = /^([0-9]{6,9})\.json$/;
 const MOST_REVISIONS = 100;
@@ -83,6 +89,15 @@ function readPending(text: string | null): Pending | null {
   }
 }
 
+function readUndone(text: string | null): Undone | null {
+  try {
+    const { revision, time } = JSON.parse(text ?? "");
+    return Number.isInteger(revision) && typeof time === "string" ? { revision, time } : null;
+  } catch {
+    return null;
+  }
+}
+
 export class Revisions {
   readonly #store: TextStore;
   readonly #clock: Clock;
@@ -92,7 +107,9 @@ export class Revisions {
   #active: ConfigDocument;
   #activeRevision: number;
   #candidate: ConfigDocument;
+  /** An apply that waits; in memory from the helper's answer on. */
   #pending: Pending | null;
+  undone: Undone | null;
   /** What could not be read when it was opened, in words for the log. */
   readonly damage: readonly string[];
 
@@ -106,7 +123,7 @@ export class Revisions {
     this.#candidate = this.#readCandidate(damage);
     const pending = readPending(o.store.read(PENDING));
     this.#pending = this.#isWaiting(pending) ? pending : null;
-    if (this.#pending === null) o.store.remove(PENDING);
+    this.undone = readUndone(o.store.read(UNDONE));
     this.damage = damage;
   }
 
@@ -166,19 +183,19 @@ export class Revisions {
     this.#store.write(ACTIVE, format(document));
     this.#active = document;
     this.#activeRevision = number;
-    this.clearPending();
+    this.#pending = null;
     if (isSame(this.#candidate, this.#active)) this.#store.remove(CANDIDATE);
     this.#prune();
   }
 
-  setPending(pending: Pending): void {
-    this.#store.write(PENDING, format(pending));
+  setPending(pending: Pending | null): void {
     this.#pending = pending;
   }
 
-  clearPending(): void {
-    this.#store.remove(PENDING);
-    this.#pending = null;
+  /** A revision that never came to be: its apply was refused. */
+  forget(number: number): void {
+    this.#store.remove(historyPath(number));
+    this.#entries.delete(number);
   }
 
   /** A confirmation that a power cut let write active.json, but not remove pending.json, is complete. */
