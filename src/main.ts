@@ -61,7 +61,8 @@ async function run(given: readonly string[]): Promise<number> {
       console.error(error.message);
       return 1;
     }
-    console.error(error);
+    // The stack alone: with the error itself Bun prints pages of the bundle.
+    console.error(error instanceof Error ? error.stack : error);
     return 70;
   }
 }

@@ -1,4 +1,5 @@
 /** `pequod proxy NAME --config FILE [--state DIR] [--status SOCKET]`: one proxy in the foreground. */
+import { accessSync, constants } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { formatMetrics } from "../health/metrics.ts";
@@ -10,7 +11,7 @@ import { ListenError, type Log, type Timer } from "../io/types.ts";
 import { serveUnix } from "../io/unix-http.ts";
 import { realWorld } from "../io/world.ts";
 import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
-import type { StateStore } from "../proxy/state.ts";
+import { StateError, type StateStore } from "../proxy/state.ts";
 import { InputError, parseArguments, UsageError } from "./arguments.ts";
 import { loadSlice } from "./configuration.ts";
 
@@ -78,18 +79,32 @@ export function surviveMistakes(log: Log): void {
 
 async function start(name: string, path: string, folder: string, log: Log): Promise<RunningProxy> {
   const { slice, sha256 } = loadSlice(path, name);
+  const state = openFolder(folder);
   try {
     return await startProxy({
       world: realWorld,
       log,
       slice,
-      state: folderStore(folder),
+      state,
       interfaceAddress,
       config: configStatus(sha256),
     });
   } catch (error) {
     if (error instanceof ListenError) throw new InputError(error.message);
+    if (error instanceof StateError) throw new InputError(`${folder}: ${error.message}`);
     throw error;
+  }
+}
+
+/** A folder that cannot be written is the operator's to mend, and better known now than later. */
+function openFolder(folder: string): StateStore {
+  try {
+    const store = folderStore(folder);
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return store;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InputError(`cannot use the state folder ${folder}: ${reason}`);
   }
 }
 
@@ -103,11 +118,15 @@ export async function proxyCommand(given: readonly string[]): Promise<number> {
   if (path === undefined) throw new UsageError("--config FILE is missing");
   const folder = options.get("state") ?? process.env["STATE_DIRECTORY"] ?? `${path}.state`;
   const log = logToStderr();
+  // Before the ports are open there is nothing to read again, and the signal would end us.
+  const early = (): void => {};
+  process.on("SIGHUP", early);
   const proxy = await start(name, path, folder, log);
   surviveMistakes(log);
   const stopped = untilStopped();
   const socket = await openStatus(options.get("status") ?? join(folder, "status.sock"), proxy);
   process.on("SIGHUP", () => void reload(proxy, path, name, log));
+  process.off("SIGHUP", early);
   console.log(JSON.stringify({ ready: true, listening: proxy.status.listening }));
   log.info("ready", { proxy: name });
   const watchdog = keepSystemdInformed(proxy);

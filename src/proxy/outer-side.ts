@@ -40,16 +40,19 @@ export class OuterSide {
     const { voipSip, ports } = config;
     const tlsAt = voipSip === "tls" ? { address, port: ports.sipTls } : null;
     const udpAt = voipSip === "udp" ? { address, port: ports.sipUdp } : null;
-    if (!same(tlsAt, this.#tlsAt)) {
-      const fresh = tlsAt === null ? null : await this.#listenTls(tlsAt, config);
+    const changesTls = !same(tlsAt, this.#tlsAt);
+    const changesUdp = !same(udpAt, this.#udpAt);
+    // At most one of the two is wanted, so there is nothing to close again when the other fails.
+    const tls = changesTls && tlsAt !== null ? await this.#listenTls(tlsAt, config) : null;
+    const udp = changesUdp && udpAt !== null ? await this.#listenUdp(udpAt) : null;
+    if (changesTls) {
       this.#closeTls();
-      this.#tls = fresh;
+      this.#tls = tls;
       this.#tlsAt = tlsAt;
     }
-    if (!same(udpAt, this.#udpAt)) {
-      const fresh = udpAt === null ? null : await this.#listenUdp(udpAt);
+    if (changesUdp) {
       this.#udp?.close();
-      this.#udp = fresh;
+      this.#udp = udp;
       this.#udpAt = udpAt;
     }
   }

@@ -77,6 +77,8 @@ export class RunningProxy {
   #state: ProxyState = "starting";
   #sinceMs: number;
   #sweep: Timer | null = null;
+  /** Settles when no reload or refresh is under way. */
+  #lastChange: Promise<void> = Promise.resolve();
 
   constructor(o: ProxyOptions, identity: Identity, instances: Instances, bindAddress: string) {
     this.#o = o;
@@ -119,7 +121,12 @@ export class RunningProxy {
    * Goes on with another configuration, calls untouched. Rejects with one clear line when its ports cannot
    * be had; then everything stays as it was.
    */
-  async reload(slice: ProxySlice, config: ConfigStatus): Promise<void> {
+  reload(slice: ProxySlice, config: ConfigStatus): Promise<void> {
+    return this.#inTurn(() => this.#reload(slice, config));
+  }
+
+  async #reload(slice: ProxySlice, config: ConfigStatus): Promise<void> {
+    if (this.#state !== "running") throw new Error("the proxy is being stopped");
     const { world, state } = this.#o;
     const before = { config: this.#config, instances: this.#instances.configs };
     const random = { random: world.random, nowMs: world.clock.now() };
@@ -143,6 +150,13 @@ export class RunningProxy {
     this.#media.reload(mediaOptions(slice.proxy, bindAddress));
     this.#configStatus = config;
     this.#o.log.info("reloaded", { sha256: config.sha256.slice(0, 12) });
+  }
+
+  /** One change of ports at a time: two at once would find each other's ports in use. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.#lastChange.then(change);
+    this.#lastChange = done.catch(() => {});
+    return done;
   }
 
   /** Nothing of an instance that was taken away goes on. */
@@ -186,7 +200,7 @@ export class RunningProxy {
     this.#sweep = this.#o.world.clock.after(SWEEP_MS, () => {
       this.#core.bindings.sweep();
       this.#core.calls.sweep();
-      void this.#refreshInstances();
+      void this.#inTurn(() => this.#refreshInstances());
       this.#scheduleSweep();
     });
   }

@@ -101,12 +101,20 @@ describe("state", () => {
     expect(files.size).toBe(1);
   });
 
-  test.each(["", "{}", "[]", '[{"number":1,"secret":"AAAA"}]', '[{"secret":1}]'])(
+  test.each([
+    "",
+    "{}",
+    "[]",
+    "[null]",
+    '[{"number":1,"secret":"AAAA"}]',
+    '[{"secret":1}]',
+    '[{"number":16}]',
+  ])(
     "a damaged key file (%p) ends the start, since a new key would cut off every phone",
     (text) => {
       const { files, store } = memoryStore();
       files.set("flow-keys.json", text);
-      expect(() => flowKeys(store, random)).toThrow();
+      expect(() => flowKeys(store, random)).toThrow("flow-keys.json is damaged");
     },
   );
 

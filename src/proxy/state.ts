@@ -22,6 +22,11 @@ const KEY_BYTES = 32;
 /** Old phones compute certificate dates in signed 32 bits: nothing beyond January 2038. */
 const VALID_DAYS = 3650;
 
+/** The state folder holds what we cannot go on with; `message` is one clear line for the operator. */
+export class StateError extends Error {
+  override readonly name = "StateError";
+}
+
 type Random = (lengthBytes: number) => Uint8Array;
 
 /** Tokens lie in the instances' location tables, so the key outlives the process. */
@@ -36,15 +41,25 @@ export function flowKeys(store: StateStore, random: Random): TokenKey[] {
 
 /** A damaged file ends the start: a new key would silently cut off every registered phone. */
 function parseFlowKeys(text: string): TokenKey[] {
-  const parsed: unknown = JSON.parse(text);
-  if (!Array.isArray(parsed) || parsed.length === 0) throw new Error(`${FLOW_KEYS} is damaged`);
-  return parsed.map((entry: { number?: unknown; secret?: unknown }) => {
-    const secret = Buffer.from(String(entry.secret), "base64");
-    if (typeof entry.number !== "number" || secret.length !== KEY_BYTES) {
-      throw new Error(`${FLOW_KEYS} is damaged`);
-    }
-    return { number: entry.number, secret };
+  const damaged = `${FLOW_KEYS} is damaged; without it every phone has to register again`;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new StateError(damaged, { cause: error });
+  }
+  if (!Array.isArray(parsed) || parsed.length === 0) throw new StateError(damaged);
+  return parsed.map((entry: { number?: unknown; secret?: unknown } | null) => {
+    const secret = Buffer.from(String(entry?.secret), "base64");
+    const number = entry?.number;
+    if (!isKeyNumber(number) || secret.length !== KEY_BYTES) throw new StateError(damaged);
+    return { number, secret };
   });
+}
+
+/** Four bits of a token. */
+function isKeyNumber(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 15;
 }
 
 /** The configured certificate, else the self-signed one, made when there is none for this name. */

@@ -267,6 +267,22 @@ test("wrong input is exit 1 with all problems, wrong usage exit 2", async () => 
   expect(version.stdout).toMatch(/0\.1\.0/);
 });
 
+test("a state folder that cannot be used is one clear line and exit 1", async () => {
+  const at = place();
+  at.writeConfig();
+  const damaged = join(at.folder, "damaged");
+  mkdirSync(damaged);
+  writeFileSync(join(damaged, "flow-keys.json"), "{");
+  const file = join(at.folder, "file");
+  writeFileSync(file, "");
+  for (const folder of [damaged, file]) {
+    const refused = at.run(["proxy", "dmz", "--config", at.config, "--state", folder]);
+    expect(await refused.exits()).toBe(1);
+    expect(refused.stderr).toMatch(/^[^\n]+\n$/);
+    expect(refused.stderr).toContain(folder);
+  }
+});
+
 test("pequod status asks the running proxy, and the metrics are there", async () => {
   const { at } = await makeEnds();
   const status = at.run(["status", "--data", at.folder, "--json"]);

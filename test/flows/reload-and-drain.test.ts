@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { OUTSIDE, sliceOf } from "./place.ts";
+import { INSIDE, OUTSIDE, sliceOf } from "./place.ts";
 import { expectAudio, makeEnds, pbxHangsUp, phoneCalls, phoneHangsUp } from "./talk.ts";
 
 const LOADED = { sha256: "1".repeat(64), loadedAt: "2026-02-02T00:00:00Z", error: null };
@@ -36,6 +36,38 @@ test("a reload that cannot have its port changes nothing", async () => {
   expect(place.status.listening.sipTls).toBe(`${OUTSIDE}:5061`);
   await expectAudio(talk);
   await phoneHangsUp(talk);
+});
+
+test("a change from TLS to UDP that cannot have its port keeps the TLS phones and their calls", async () => {
+  const talk = await phoneCalls(await makeEnds());
+  const { place } = talk;
+  const holder = place.network.world({ addresses: [OUTSIDE] });
+  await holder.openDatagrams({ local: { address: OUTSIDE, port: 5060 }, receive() {} });
+  const slice = sliceOf({ proxy: { voipSip: "udp" } });
+  await expect(place.proxy.reload(slice, LOADED)).rejects.toThrow(`${OUTSIDE}:5060`);
+  expect(place.status.listening).toMatchObject({ sipTls: `${OUTSIDE}:5061` });
+  expect(place.status.sip.connections).toBe(1);
+  await expectAudio(talk);
+  await phoneHangsUp(talk);
+});
+
+test("two reloads at once come one after the other, and the last one counts", async () => {
+  const { place } = await makeEnds();
+  const to = (sipPort: number) => sliceOf({ proxy: { inside: { address: INSIDE, sipPort } } });
+  const last = { ...LOADED, sha256: "2".repeat(64) };
+  await Promise.all([
+    place.proxy.reload(to(15_100), LOADED),
+    place.proxy.reload(to(15_100), LOADED),
+    place.proxy.reload(to(15_200), last),
+  ]);
+  expect(place.status.listening.sipInside).toEqual([`${INSIDE}:15200`]);
+  expect(place.status.config).toEqual(last);
+});
+
+test("while the proxy is being stopped nothing is read again", async () => {
+  const { place } = await makeEnds();
+  place.proxy.close();
+  await expect(place.proxy.reload(sliceOf(), LOADED)).rejects.toThrow("being stopped");
 });
 
 test("another SIP port opens before the old one closes", async () => {
