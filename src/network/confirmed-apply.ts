@@ -10,7 +10,7 @@ import { applyPlan, enforcePlan } from "./apply.ts";
 import type { Resolved } from "./firewall.ts";
 import { hostNames, mayCutOff, type NetworkPlan, planNetwork } from "./plan.ts";
 import type { Revision, RevisionFiles } from "./revision-files.ts";
-import type { NetworkSystem } from "./system.ts";
+import { type NetworkSystem, WAITING } from "./system.ts";
 
 /** `confirmBefore`: ISO 8601; null = nothing could be cut off, it is active already. */
 export type Applied = {
@@ -63,9 +63,12 @@ export class ConfirmedApply {
   /** At start: an apply that the last process left waiting is undone. */
   recover(): Promise<void> {
     return this.#inTurn(async () => {
-      const pending = this.#o.files.pending();
-      if (pending === null) this.#o.files.clearPending();
-      else await this.#undo(pending, "the helper ended before the confirmation");
+      const { system, files } = this.#o;
+      const text = system.read(WAITING);
+      if (text === null) return;
+      const revision = Number(text);
+      if (files.isActive(revision)) system.remove(WAITING);
+      else await this.#undo(revision, "the helper ended before the confirmation");
     });
   }
 
@@ -98,6 +101,7 @@ export class ConfirmedApply {
       waiting.timer.cancel();
       this.#waiting = null;
       this.#confirm(waiting.revision);
+      this.#o.system.remove(WAITING);
       return { revision: waiting.revision.number };
     });
   }
@@ -122,11 +126,13 @@ export class ConfirmedApply {
     const { number } = revision;
     const end = clock.now() + CONFIRM_MS;
     const confirmBefore = new Date(end).toISOString();
+    system.write(WAITING, String(number));
     files.setPending(number, confirmBefore);
     try {
       await applyPlan(system, plan);
     } catch (error) {
       files.clearPending();
+      system.remove(WAITING);
       throw error;
     }
     const timer = clock.after(end - clock.now(), () => void this.#expire(number));
@@ -143,7 +149,7 @@ export class ConfirmedApply {
     });
   }
 
-  /** pending.json goes last, so that whatever ends this process, the next one undoes again. */
+  /** WAITING goes last, so that whatever ends this process, the next one undoes again. */
   async #undo(revision: number, reason: string): Promise<void> {
     const { system, files, clock, log } = this.#o;
     const plan = await this.#plan(this.#activeConfig());
@@ -152,6 +158,7 @@ export class ConfirmedApply {
     if (failures.length === 0) {
       this.#retry = null;
       files.setUndone(revision, new Date(clock.now()).toISOString(), reason);
+      system.remove(WAITING);
       return;
     }
     log.error("undo-failed", { revision, reason: failures.join("; ") });

@@ -91,16 +91,18 @@ export class RevisionFiles {
     this.#folder.remove(PENDING);
   }
 
-  /** The number of the revision that waits, as the last helper left it; null = none does. */
+  /** The number of the revision that waits, as a boot finds it; null = none does. */
   pending(): number | null {
-    const text = this.#folder.read(PENDING);
-    if (text === null) return null;
+    if (this.#folder.read(PENDING) === null) return null;
     const { revision } = (this.#read(PENDING) ?? {}) as { revision?: unknown };
     const number = typeof revision === "number" ? revision : 0;
-    // A power cut between the last two writes of confirm(): it is confirmed.
-    const document = this.#history(number);
-    const isConfirmed = document !== undefined && isDeepStrictEqual(document, this.#read(ACTIVE));
-    return isConfirmed ? null : number;
+    return this.isActive(number) ? null : number;
+  }
+
+  /** Whether a confirmation came as far as active.json, whatever was cut off after that. */
+  isActive(revision: number): boolean {
+    const document = this.#history(revision);
+    return document !== undefined && isDeepStrictEqual(document, this.#read(ACTIVE));
   }
 
   /** For the pages: what was undone and why. The candidate stays as it is. */

@@ -25,6 +25,9 @@ export const FIREWALL_LOAD = `${OWN_FOLDER}/load.nft`;
 /** The table that was loaded last, without bans: what an undo loads again. */
 export const FIREWALL_LOADED = `${OWN_FOLDER}/loaded.nft`;
 
+/** While an apply waits: its revision. Gone after a boot, which starts from active.json anyway. */
+export const WAITING = `${OWN_FOLDER}/waiting.json`;
+
 /** netplan's generator, the C program; netplan itself (python) is not needed. */
 export const GENERATE = "/usr/libexec/netplan/generate";
 
