@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { selfSignedIdentity } from "./self-signed.ts";
+import { selfSignedIdentity, selfSignedServerIdentity } from "./self-signed.ts";
 
 const serial = new Uint8Array([0xff, 2, 3, 4, 5, 6, 7, 8]);
 const notBefore = new Date("2026-01-01T00:00:00Z");
@@ -50,4 +50,17 @@ test("a name too long for a common name still stands in the certificate", async 
 test("two certificates never share a key", async () => {
   const [one, other] = await Promise.all([make("a.example.com"), make("a.example.com")]);
   expect(one?.keyPem).not.toBe(other?.keyPem);
+});
+
+test("that of the admin is P-256 and holds every name and address", async () => {
+  const names = ["pequod", "10.0.0.10", "fd00::10"];
+  const made = await selfSignedServerIdentity({ names, notBefore, days: 3650, serial });
+  const certificate = new X509Certificate(made.certificatePem);
+  expect(certificate.subject).toBe("CN=pequod");
+  expect(certificate.subjectAltName).toBe(
+    "DNS:pequod, IP Address:10.0.0.10, IP Address:FD00:0:0:0:0:0:0:10",
+  );
+  expect(certificate.publicKey.asymmetricKeyDetails?.namedCurve).toBe("prime256v1");
+  expect(certificate.checkPrivateKey(createPrivateKey(made.keyPem))).toBe(true);
+  expect(certificate.checkIP("10.0.0.10")).toBe("10.0.0.10");
 });

@@ -1,6 +1,7 @@
 /**
- * Makes the self-signed certificate of a proxy that was given none (RFC 5280). RSA 2048 with SHA-256, since
- * old desk phones know neither elliptic curves nor longer keys at a bearable speed. Nothing is stored here.
+ * Makes self-signed certificates (RFC 5280). That of a proxy that was given none is RSA 2048 with SHA-256,
+ * since old desk phones know neither elliptic curves nor longer keys at a bearable speed; that of the admin,
+ * which only browsers and programs see, is P-256. Nothing is stored here.
  */
 import "reflect-metadata";
 import { isIP } from "node:net";
@@ -38,25 +39,51 @@ const RSA_2048 = {
   modulusLength: 2048,
 };
 
+const P_256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
 /** A new key and its certificate. Takes some 50-500 ms of CPU in a thread of its own (key generation). */
-export async function selfSignedIdentity(options: SelfSignedOptions): Promise<Identity> {
-  const keys = await crypto.subtle.generateKey(RSA_2048, true, ["sign", "verify"]);
+export function selfSignedIdentity(options: SelfSignedOptions): Promise<Identity> {
+  const { fqdn, ...rest } = options;
+  return makeIdentity(RSA_2048, { ...rest, name: fqdn, alternativeNames: alternativeNames(fqdn) });
+}
+
+/** P-256, for all these host names and IP addresses; the first one is the common name. */
+export function selfSignedServerIdentity(
+  options: Omit<SelfSignedOptions, "fqdn"> & { readonly names: readonly string[] },
+): Promise<Identity> {
+  const { names, ...rest } = options;
+  return makeIdentity(P_256, {
+    ...rest,
+    name: names[0] ?? "pequod",
+    alternativeNames: names.map(alternativeName),
+  });
+}
+
+type CertificateOptions = Omit<SelfSignedOptions, "fqdn"> & {
+  readonly name: string;
+  readonly alternativeNames: JsonGeneralName[];
+};
+
+async function makeIdentity(
+  algorithm: typeof RSA_2048 | typeof P_256,
+  options: CertificateOptions,
+): Promise<Identity> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  // Only RSA can encipher keys (RFC 5280 section 4.2.1.3).
+  const rsaUsage = algorithm === RSA_2048 ? KeyUsageFlags.keyEncipherment : 0;
   const certificate = await X509CertificateGenerator.createSelfSigned(
     {
       keys,
-      name: commonName(options.fqdn),
+      name: commonName(options.name),
       serialNumber: serialNumber(options.serial),
       notBefore: options.notBefore,
       notAfter: new Date(options.notBefore.getTime() + options.days * DAY_MS),
-      signingAlgorithm: RSA_2048,
+      signingAlgorithm: algorithm,
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
-        new KeyUsagesExtension(
-          KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment,
-          true,
-        ),
+        new KeyUsagesExtension(KeyUsageFlags.digitalSignature | rsaUsage, true),
         new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-        new SubjectAlternativeNameExtension(alternativeNames(options.fqdn)),
+        new SubjectAlternativeNameExtension(options.alternativeNames),
         await SubjectKeyIdentifierExtension.create(keys.publicKey),
       ],
     },
@@ -69,9 +96,14 @@ export async function selfSignedIdentity(options: SelfSignedOptions): Promise<Id
   };
 }
 
+function alternativeName(value: string): JsonGeneralName {
+  if (isIP(value) !== 0) return { type: "ip", value };
+  return { type: "dns" satisfies GeneralNameType, value };
+}
+
 function alternativeNames(fqdn: string): JsonGeneralName[] {
-  if (isIP(fqdn) !== 0) return [{ type: "ip", value: fqdn }];
-  return [fqdn, `*.${fqdn}`].map((value) => ({ type: "dns" satisfies GeneralNameType, value }));
+  const names = isIP(fqdn) !== 0 ? [fqdn] : [fqdn, `*.${fqdn}`];
+  return names.map(alternativeName);
 }
 
 /** A common name has at most 64 characters (RFC 5280 appendix A.1); clients look at the SAN anyway. */
