@@ -26,7 +26,7 @@ export type CallQuestion = {
 export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
   const { calls } = core;
   const { request, side, instance } = o;
-  const known = calls.find(request, side, instance.name);
+  const known = calls.find(request, side, instance.name, o.phone);
   if (known !== null) return known;
   if (request.method !== "INVITE") return null;
   const toTag = tagOf(request.headers.get("to") ?? "");

@@ -3,8 +3,9 @@
  * INVITE, holds one dialog for each 2xx (forks), and ends with the last BYE, with a failed INVITE, or when
  * a dialog proves dead. Whatever ends it gives its ports back.
  *
- * A call is found by instance, Call-ID, the caller's tag and the side the caller is on: through an instance
- * that forwards (rather than answers and calls anew) one Call-ID passes us twice, once from each side.
+ * A call is found by instance, Call-ID, the caller's tag, the side the caller is on, and its phone: through
+ * an instance that forwards (rather than answers and calls anew) one Call-ID passes us twice, once from each
+ * side, and when it forks, once to each phone. A phone that borrows another's Call-ID gets a call of its own.
  */
 import type { Clock, Log } from "../io/types.ts";
 import type { LegName } from "../media/engine.ts";
@@ -39,7 +40,9 @@ export class Calls {
   readonly #log: Log;
   readonly #media: MediaSessions;
   readonly #maximum: () => number;
-  readonly #byKey = new Map<string, Call>();
+  /** Mostly one call a key; one for each phone. */
+  readonly #byKey = new Map<string, Call[]>();
+  #size = 0;
 
   constructor(o: {
     readonly clock: Clock;
@@ -56,18 +59,18 @@ export class Calls {
   /** Dialogs, an INVITE that still rings counting as one. */
   get dialogs(): number {
     let count = 0;
-    for (const call of this.#byKey.values()) count += Math.max(1, call.established.size);
+    for (const call of this.#all()) count += Math.max(1, call.established.size);
     return count;
   }
 
   countOf(instance: string): number {
     let count = 0;
-    for (const call of this.#byKey.values()) if (call.instance === instance) count++;
+    for (const call of this.#all()) if (call.instance === instance) count++;
     return count;
   }
 
   get isFull(): boolean {
-    return this.#byKey.size >= this.#maximum();
+    return this.#size >= this.#maximum();
   }
 
   /** For an INVITE of no call we know. A second one of the same call (after 401) goes on with it. */
@@ -79,7 +82,8 @@ export class Calls {
     const callId = request.headers.get("call-id") ?? "";
     const fromTag = tagOf(request.headers.get("from") ?? "") ?? "";
     const key = keyOf(o.instance, callId, callerSide, fromTag);
-    const known = this.#byKey.get(key);
+    const beside = this.#byKey.get(key) ?? [];
+    const known = beside.find((one) => isSamePhone(one.phone, o.phone));
     if (known !== undefined) return known;
     const call: Call = {
       key,
@@ -91,20 +95,36 @@ export class Calls {
       answerExpectedFrom: null,
       touchedAtMs: this.#clock.now(),
     };
-    this.#byKey.set(key, call);
+    this.#byKey.set(key, [...beside, call]);
+    this.#size++;
     return call;
   }
 
-  /** The call of a request that came from `side`. Another instance's call is never found. */
-  find(request: SipRequest, side: LegName, instance: string): Call | null {
+  /**
+   * The call of a request that came from `side`. Another instance's call is never found, nor by an INVITE
+   * that begins one (no To tag) another phone's. Within a dialog the phone may have come back as somebody
+   * else (another flow), so there the tags decide where the phone does not.
+   */
+  find(
+    request: SipRequest,
+    side: LegName,
+    instance: string,
+    phone: FlowTarget | null,
+  ): Call | null {
     const callId = request.headers.get("call-id") ?? "";
     const fromTag = tagOf(request.headers.get("from") ?? "") ?? "";
-    const toTag = tagOf(request.headers.get("to") ?? "") ?? "";
-    const call =
+    const toTag = tagOf(request.headers.get("to") ?? "");
+    const calls =
       this.#byKey.get(keyOf(instance, callId, side, fromTag)) ??
-      this.#byKey.get(keyOf(instance, callId, side === "outer" ? "inner" : "outer", toTag)) ??
-      null;
-    if (call !== null) call.touchedAtMs = this.#clock.now();
+      this.#byKey.get(keyOf(instance, callId, side === "outer" ? "inner" : "outer", toTag ?? "")) ??
+      [];
+    const ofPhone = phone && calls.find((one) => isSamePhone(one.phone, phone));
+    const ofTag = calls.find((one) =>
+      [fromTag, toTag].some((tag) => one.established.has(tag ?? "")),
+    );
+    const call = ofPhone ?? (toTag === undefined ? undefined : (ofTag ?? calls[0]));
+    if (call === undefined) return null;
+    call.touchedAtMs = this.#clock.now();
     return call;
   }
 
@@ -117,7 +137,7 @@ export class Calls {
 
   /** False once it has ended, though a late response of its may still come. */
   isAlive(call: Call): boolean {
-    return this.#byKey.get(call.key) === call;
+    return this.#byKey.get(call.key)?.includes(call) ?? false;
   }
 
   /**
@@ -133,8 +153,11 @@ export class Calls {
 
   /** Idempotent. */
   end(call: Call, reason: string): void {
-    if (!this.isAlive(call)) return; // the key may be another call's by now
-    this.#byKey.delete(call.key);
+    const beside = this.#byKey.get(call.key)?.filter((one) => one !== call) ?? [];
+    if (!this.isAlive(call)) return;
+    if (beside.length === 0) this.#byKey.delete(call.key);
+    else this.#byKey.set(call.key, beside);
+    this.#size--;
     call.session?.release();
     call.session = null;
     this.#log.info("call-ended", { instance: call.instance, callId: call.callId, reason });
@@ -143,21 +166,31 @@ export class Calls {
   /** Forgets dialogs that nobody has touched for a day. */
   sweep(): void {
     const before = this.#clock.now() - IDLE_MS;
-    for (const call of this.#byKey.values()) {
+    for (const call of this.#all()) {
       if (call.touchedAtMs < before) this.end(call, "idle");
     }
   }
 
   /** Ends the calls of instances that are not among these. */
   endOthers(instances: ReadonlySet<string>): void {
-    for (const call of this.#byKey.values()) {
+    for (const call of this.#all()) {
       if (!instances.has(call.instance)) this.end(call, "instance-removed");
     }
   }
 
   endAll(reason: string): void {
-    for (const call of this.#byKey.values()) this.end(call, reason);
+    for (const call of this.#all()) this.end(call, reason);
   }
+
+  #all(): Call[] {
+    return [...this.#byKey.values()].flat();
+  }
+}
+
+function isSamePhone(left: FlowTarget, right: FlowTarget): boolean {
+  if (left.kind !== right.kind || left.id !== right.id) return false;
+  if (left.kind === "binding") return true;
+  return left.udp?.address === right.udp?.address && left.udp?.port === right.udp?.port;
 }
 
 function keyOf(instance: string, callId: string, callerSide: LegName, callerTag: string): string {

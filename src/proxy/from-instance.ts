@@ -44,7 +44,7 @@ export class FromInstance {
     if (flow === null) {
       // RFC 5626 §5.3.1: at once, so that the instance need not wait for a timeout.
       this.#core.count("flow-failed");
-      this.#endUndelivered(request, instance);
+      this.#endUndelivered(request, instance, target);
       return reply(this.#core, transaction, 430);
     }
     const call = callFor(this.#core, { request, side: "inner", instance, phone: target, flow });
@@ -65,9 +65,9 @@ export class FromInstance {
   }
 
   /** The instance has ended the call, whether or not its phone can be told. */
-  #endUndelivered(request: SipRequest, instance: Instance): void {
+  #endUndelivered(request: SipRequest, instance: Instance, target: FlowTarget): void {
     if (request.method !== "BYE") return;
-    const call = this.#core.calls.find(request, "inner", instance.name);
+    const call = this.#core.calls.find(request, "inner", instance.name, target);
     if (call !== null) this.#core.calls.dialogEnded(call, request, "bye-430");
   }
 
@@ -78,7 +78,7 @@ export class FromInstance {
     if (choice === "ourselves" || "refuse" in choice) return this.#core.count("ack-dropped");
     const flow = flowToPhone(this.#core, choice.target);
     if (flow === null) return this.#core.count("ack-dropped");
-    const call = this.#core.calls.find(request, "inner", choice.instance.name);
+    const call = this.#core.calls.find(request, "inner", choice.instance.name, choice.target);
     if (call !== null) this.#core.sdpBodies.ack(call, request, "inner");
     if (!this.#core.table.sendStateless(request, flow)) this.#core.count("ack-not-sent");
   }
@@ -113,7 +113,7 @@ export class FromInstance {
   /** Within a dialog whose route set the instance has lost. */
   #fromCall(request: SipRequest, speakers: readonly Instance[]): FlowTarget | null {
     for (const { name } of speakers) {
-      const call = this.#core.calls.find(request, "inner", name);
+      const call = this.#core.calls.find(request, "inner", name, null);
       if (call !== null) return call.phone;
     }
     return null;

@@ -80,7 +80,7 @@ export class FromPhone {
     countHop(request);
     const choice = this.#choose(request);
     if (typeof choice === "string" || "refuse" in choice) return this.#core.count("ack-dropped");
-    const call = this.#core.calls.find(request, "outer", choice.instance.name);
+    const call = this.#core.calls.find(request, "outer", choice.instance.name, null);
     if (call !== null) this.#core.sdpBodies.ack(call, request, "outer");
     const onward = await this.#core.inner.flowTo(choice.instance);
     if (!this.#core.table.sendStateless(request, onward)) this.#core.count("ack-not-sent");
@@ -111,7 +111,9 @@ export class FromPhone {
   /** Within a dialog whose route set the phone has lost. Two calls that look alike: neither. */
   #byCall(request: SipRequest): Instance | undefined {
     const { instances, calls } = this.#core;
-    const found = instances.all.filter(({ name }) => calls.find(request, "outer", name) !== null);
+    const found = instances.all.filter(
+      ({ name }) => calls.find(request, "outer", name, null) !== null,
+    );
     return found.length === 1 ? found[0] : undefined;
   }
 

@@ -95,7 +95,7 @@ export class TelephoneSystem extends UserAgent {
       method,
       {
         uri: contact,
-        from: `<sip:${parts.caller ?? "200"}@${this.name}>;tag=${this.newId("-tag-")}`,
+        from: `<sip:${parts.caller ?? "200"}@${this.name}>;tag=${parts.callerTag ?? this.newId("-tag-")}`,
         to: `<sip:${user}@${this.name}>`,
         callId: parts.callId ?? this.newId("-call-"),
         cseq: 1,
@@ -120,6 +120,7 @@ export class TelephoneSystem extends UserAgent {
 export type ToUserParts = {
   readonly caller?: string;
   readonly callId?: string;
+  readonly callerTag?: string;
   readonly headers?: ExtraHeaders;
   readonly body?: string;
 };

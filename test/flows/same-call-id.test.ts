@@ -1,0 +1,62 @@
+/** One Call-ID and one From tag, two phones: a fork of the instance, or a phone that borrows another's. */
+import { expect, test } from "bun:test";
+import { readSdp } from "../peers/sdp-text.ts";
+import { Nat } from "./simulated-nat.ts";
+import { expectAudio, makeEnds, phoneCalls, phoneHangsUp } from "./talk.ts";
+
+test("an instance that forks to two phones: each has media of its own, the winner talks", async () => {
+  const { place, phone: alice, pbx, near, far } = await makeEnds();
+  const nat = new Nat({ name: "other", publicAddress: "198.51.100.77" });
+  const bob = await place.phone({ user: "101", nat });
+  expect((await bob.registers()).status).toBe(200);
+  const same = { callId: "fork-1", callerTag: "caller" };
+  const toAlice = pbx.sendsInvite("100", far.sdp(), same);
+  pbx.sendsInvite("101", far.sdp(), same);
+  const atAlice = await alice.receivesOn("INVITE");
+  const atBob = await bob.receivesOn("INVITE");
+  alice.replies(atAlice, 180, "alice");
+  await pbx.receives("180 INVITE");
+  const port = (body: string): number => readSdp(body).port;
+  expect(port(atAlice.message.body)).not.toBe(port(atBob.message.body));
+  expect(place.status.sip.dialogs).toBe(2);
+  const bobMedia = await place.phoneMedia(bob);
+  bobMedia.uses(atBob.message.body);
+  bob.replies(atBob, 200, "bob", bobMedia.sdp());
+  const { answer, dialog } = await pbx.isAnswered();
+  far.uses(answer.body);
+  await bob.receives("ACK");
+  pbx.cancels(toAlice);
+  alice.answers(await alice.receivesOn("CANCEL"), 200);
+  alice.answers(atAlice, 487, { tag: "alice" });
+  await alice.receives("ACK");
+  pbx.acknowledges(toAlice, await pbx.receives("487 INVITE"));
+  await expectAudio({ near: bobMedia, far });
+  pbx.inDialog(dialog, "BYE");
+  bob.answers(await bob.receivesOn("BYE"), 200);
+  await pbx.receives("200 BYE");
+  await place.expectNothingLeft();
+  expect(await near.hasHeard()).toEqual([]);
+});
+
+test("a phone that borrows the Call-ID and tag of another's call gets a call of its own", async () => {
+  const ends = await makeEnds();
+  const { place, pbx } = ends;
+  const talk = await phoneCalls(ends);
+  const nat = new Nat({ name: "other", publicAddress: "198.51.100.77" });
+  const mallory = await place.phone({ user: "101", nat });
+  expect((await mallory.registers()).status).toBe(200);
+  const { callId, local } = talk.phoneSide;
+  const evil = await place.phoneMedia(mallory);
+  const from = local.replace("100@", "101@");
+  const parts = { uri: "sip:600@mycompany", from, to: "<sip:600@mycompany>", callId, cseq: 1 };
+  const contact = ["Contact", `<${mallory.contact}>`] as const;
+  const invite = mallory.requests("INVITE", { ...parts, headers: [contact], body: evil.sdp() });
+  const second = await pbx.receivesOn("INVITE");
+  expect(readSdp(second.message.body).port).not.toBe(readSdp(talk.invite.message.body).port);
+  await expectAudio(talk);
+  pbx.answers(second, 403, { tag: "no" });
+  await pbx.receives("ACK");
+  mallory.acknowledges(invite, await mallory.receives("403 INVITE"));
+  await expectAudio(talk);
+  await phoneHangsUp(talk);
+});
