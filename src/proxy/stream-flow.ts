@@ -113,9 +113,10 @@ export class StreamFlow implements Flow {
     return true;
   }
 
-  /** Sends what was written, then closes. */
+  /** Sends what was written, then closes; what has come in behind it is not read any more. */
   end(): void {
     this.#isOpen = false;
+    this.#reader.stop();
     this.#connection?.end();
     // A peer that never closes its half is cut off.
     this.#arm(2000, null);

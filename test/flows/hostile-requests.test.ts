@@ -142,3 +142,26 @@ test("a domain with the final dot of DNS is the same domain", async () => {
   await phone.receives("403 MESSAGE");
   expect(place.status.listening.sipTls).toBe(`${OUTSIDE}:5061`);
 });
+
+test("what stands behind the tenth request for an unknown domain is not read", async () => {
+  const place = await Place.open();
+  const pbx = await place.pbx();
+  const phone = await place.phone();
+  const text = (uri: string): string =>
+    phone
+      .requestText("MESSAGE", {
+        uri,
+        from: `<${phone.uri}>;tag=a`,
+        to: `<${uri}>`,
+        callId: phone.newId(),
+        cseq: 1,
+      })
+      .replace("*", "0")
+      .replaceAll("\n", "\r\n");
+  const unknown = Array.from({ length: 10 }, (_, at) => text(`sip:600@nobody-${at}`));
+  phone.sendsBytes(Buffer.from([...unknown, text("sip:600@mycompany")].join(""), "latin1"));
+  for (let at = 0; at < 10; at += 1) await phone.receives("404 MESSAGE");
+  await pbx.receivesNothingMore();
+  expect(place.status.drops["unknown-domain"]).toBe(10);
+  expect(phone.wire?.isOpen).toBe(false);
+});
