@@ -23,6 +23,8 @@ export type LineServerOptions = {
 type Peer = { pending: Buffer; last: Promise<unknown>; isOver: boolean; isAccepted: boolean };
 
 const NEWLINE = 0x0a;
+/** How long a peer that was hung up on may take to hang up itself. */
+const HANG_UP_SECONDS = 2;
 
 /** Throws when the socket cannot be opened. */
 export function serveLines(o: LineServerOptions): { close(): void } {
@@ -65,6 +67,9 @@ export function serveLines(o: LineServerOptions): { close(): void } {
       connections -= 1;
       if (connections === 0) o.idle(true);
     },
+    timeout(one) {
+      one.terminate();
+    },
     error(one) {
       one.terminate();
     },
@@ -75,7 +80,9 @@ export function serveLines(o: LineServerOptions): { close(): void } {
 function hangUp(one: Bun.Socket<Peer>, line: string): void {
   one.data.isOver = true;
   one.write(`${line}\n`);
-  one.end();
+  // Closed outright, with bytes of the peer unread, the answer could be lost on its way.
+  one.shutdown();
+  one.timeout(HANG_UP_SECONDS);
 }
 
 function listen(at: LineServerOptions["at"], socket: Bun.SocketHandler<Peer>): { close(): void } {
