@@ -3,6 +3,7 @@
  * each finds phones again (Path or Contact). Chosen by SIP domain where a request enters from outside, by
  * source address where it enters from inside; nothing else ever names an instance.
  */
+import { canonicalAddress } from "../config/address-class.ts";
 import type { InstanceConfig } from "../config/config.ts";
 import type { Endpoint, Log, World } from "../io/types.ts";
 import { instanceTag } from "../sip/flow-token.ts";
@@ -150,7 +151,8 @@ export class Instances {
   async #locate(instance: Instance): Promise<void> {
     const host = instance.config.address;
     try {
-      const addresses = await this.#world.resolve(host);
+      // As sources of packets are written: an IPv6 address can be configured in many spellings.
+      const addresses = (await this.#world.resolve(host)).map(canonicalAddress);
       instance.addresses = addresses;
       const first = addresses[0];
       instance.insideAddress =
