@@ -2,6 +2,8 @@
  * The commands. Exit codes: 0 good, 1 the operator's input is wrong, 2 usage, 70 our fault. What a command
  * needs of the outside world is wired in src/commands, nowhere below.
  */
+
+import { adminCommand } from "./commands/admin.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { InputError, UsageError } from "./commands/arguments.ts";
 import { checkCommand, schemaCommand } from "./commands/check.ts";
@@ -14,6 +16,10 @@ import { versionText } from "./commands/version.ts";
 const USAGE = `usage: pequod COMMAND
 
   demo [--listen ADDRESS]       a proxy with a demonstration instance behind it, and a call through both
+  admin [--data DIR] [--listen ADDRESS:PORT] [--no-systemd]
+                                the appliance: web pages, API, starts the proxies
+  admin export|import [--data DIR] [FILE]
+                                the active configuration out, a checked one in as the next revision
   proxy NAME --config FILE [--state DIR] [--status SOCKET]
                                 one proxy in the foreground
   helper [--boot] [--socket PATH] [--data DIR]
@@ -29,6 +35,7 @@ const USAGE = `usage: pequod COMMAND
 type Command = (given: readonly string[]) => number | Promise<number>;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  admin: adminCommand,
   demo: demoCommand,
   proxy: proxyCommand,
   helper: helperCommand,

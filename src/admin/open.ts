@@ -2,7 +2,7 @@
  * Puts the admin together: from the outside world and a store to the operations. Nothing is listened on
  * here; `resume` makes the proxies as the last confirmed revision wants them.
  */
-import { type ConfigDocument, resolveConfig } from "../config/config.ts";
+import { resolveConfig } from "../config/config.ts";
 import type { Log, World } from "../io/types.ts";
 import { accessOperations, type Passwords } from "./access.ts";
 import { applianceOperations } from "./appliance.ts";
@@ -57,8 +57,6 @@ export type Admin = {
   readonly setupCode: string | null;
   /** Makes the proxies run as wanted. */
   resume(): Promise<void>;
-  /** The active document. */
-  exportDocument(): ConfigDocument;
   /** Checks and applies a whole document. */
   importDocument(actor: Actor, input: unknown): Promise<Outcome<Applied>>;
   /** Stops looking and waiting; the proxies are the supervisor's. */
@@ -138,7 +136,6 @@ export function openAdmin(o: AdminOptions): Admin {
       return users.setupCode;
     },
     resume: () => deployment.resume(),
-    exportDocument: () => revisions.active,
     importDocument: (actor, input) =>
       importDocument({ candidate, deployment, outside }, actor, input),
     close() {

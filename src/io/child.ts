@@ -1,0 +1,40 @@
+/** A long-lived child process: its stderr line by line, signals to it, and how it ended. */
+import { constants } from "node:os";
+
+export type ChildProcess = {
+  readonly pid: number;
+  kill(signal: "SIGTERM" | "SIGHUP" | "SIGKILL"): void;
+  /** `exit code 1` or `signal SIGKILL`. */
+  readonly ended: Promise<string>;
+};
+
+const LONGEST_LINE = 2000;
+
+/** `line` gets each line of stderr. Its stdout goes nowhere. Throws when the program cannot be started. */
+export function spawnChild(argv: readonly string[], line: (text: string) => void): ChildProcess {
+  const child = Bun.spawn([...argv], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const read = readLines(child.stderr, line);
+  const ended = child.exited.then(async (code) => {
+    await read;
+    return child.signalCode === null ? `exit code ${code}` : `signal ${child.signalCode}`;
+  });
+  return {
+    pid: child.pid,
+    kill: (signal) => child.kill(constants.signals[signal]),
+    ended,
+  };
+}
+
+async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  line: (text: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of stream) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = (lines.pop() ?? "").slice(0, LONGEST_LINE);
+    for (const one of lines) line(one.slice(0, LONGEST_LINE));
+  }
+  if (rest !== "") line(rest);
+}

@@ -1,0 +1,47 @@
+/** HTTPS for the admin: Bun.serve on one explicit address, with limits on what a client may send. */
+import { isIPv6 } from "node:net";
+import { type Endpoint, type Identity, ListenError } from "./types.ts";
+
+export type HttpsServer = {
+  readonly local: Endpoint;
+  /** Stops listening; open requests are cut off. */
+  close(): void;
+};
+
+export type HttpsOptions = {
+  readonly local: Endpoint;
+  readonly identity: Identity;
+  readonly longestBodyBytes: number;
+  /** `address` of the client. Must not reject. */
+  answer(request: Request, address: string): Response | Promise<Response>;
+};
+
+const IDLE_SECONDS = 60;
+
+/** Throws ListenError when the address is not there or the port is taken. Port 0 = any free one. */
+export function serveHttps(o: HttpsOptions): HttpsServer {
+  const { address, port } = o.local;
+  try {
+    const server = Bun.serve({
+      hostname: address,
+      port,
+      tls: { cert: o.identity.certificatePem, key: o.identity.keyPem },
+      maxRequestBodySize: o.longestBodyBytes,
+      idleTimeout: IDLE_SECONDS,
+      fetch(request, serving) {
+        // A start or an event stream is silent for longer than an idle connection may be.
+        serving.timeout(request, 0);
+        return o.answer(request, serving.requestIP(request)?.address ?? "");
+      },
+      error: () => new Response(null, { status: 500 }),
+    });
+    return {
+      local: { address, port: server.port ?? port },
+      close: () => void server.stop(true),
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const at = isIPv6(address) ? `[${address}]` : address;
+    throw new ListenError(`cannot listen on ${at}:${port}: ${reason}`, { cause: error });
+  }
+}
