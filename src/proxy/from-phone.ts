@@ -97,10 +97,16 @@ export class FromPhone {
       const isBound = isWithinDialog(request) || !this.#speaksForAnother(request, instance);
       return isBound ? { instance } : { refuse: 403, reason: "other-domain" };
     }
-    const instance = this.#byUri(request.uri) ?? this.#byCall(request);
+    const instance = this.#byUri(request.uri) ?? this.#byCall(request) ?? this.#byCaller(request);
     if (instance === undefined) return this.#isOurself(request) ? "ourselves" : "unknown";
     if (this.#speaksForAnother(request, instance)) return { refuse: 403, reason: "other-domain" };
     return { instance };
+  }
+
+  /** A number without a domain (tel:, RFC 3966) is dialled at the caller's own instance. */
+  #byCaller(request: SipRequest): Instance | undefined {
+    if (isSipUri(request.uri)) return undefined;
+    return this.#byUri(parseNameAddr(request.headers.get("from") ?? "").uri);
   }
 
   #byUri(uri: string): Instance | undefined {

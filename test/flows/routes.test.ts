@@ -86,3 +86,15 @@ test("every method passes, also unknown ones, with its body", async () => {
     await phone.receives(`202 ${method}`);
   }
 });
+
+test("a number without a domain is dialled at the caller's own instance", async () => {
+  const { phone, pbx, near } = await makeEnds();
+  const from = "<sip:100@mycompany>;tag=a";
+  const parts = { from, to: "<tel:+4930600>", callId: phone.newId(), cseq: 1, body: near.sdp() };
+  phone.requests("INVITE", { ...parts, uri: "tel:+4930600" });
+  const { message } = await pbx.receivesOn("INVITE");
+  expect(message.text).toStartWith("INVITE tel:+4930600 SIP/2.0\r\n");
+  const stranger = { ...parts, from: "<sip:100@nowhere.example>;tag=b", callId: phone.newId() };
+  phone.requests("INVITE", { ...stranger, uri: "tel:+4930600" });
+  expect((await phone.receives("404 INVITE")).status).toBe(404);
+});
