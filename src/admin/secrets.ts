@@ -42,7 +42,8 @@ function readCertificate(pem: string | null): X509Certificate | null {
 
 function isSelfSigned(pem: string | null): boolean {
   const certificate = readCertificate(pem);
-  return certificate?.checkIssued(certificate) === true;
+  if (certificate === null || certificate.issuer !== certificate.subject) return false;
+  return certificate.verify(certificate.publicKey);
 }
 
 /** Made by us for that name, see src/tls/self-signed.ts: no other certificate is replaced unasked. */

@@ -33,9 +33,8 @@ export class PowerCutStore {
 
   list(folder: string): readonly string[] {
     const start = `${folder}/`;
-    return [...this.texts.keys()]
-      .filter((path) => path.startsWith(start) && !path.slice(start.length).includes("/"))
-      .map((path) => path.slice(start.length));
+    const below = [...this.texts.keys()].filter((path) => path.startsWith(start));
+    return [...new Set(below.map((path) => path.slice(start.length).split("/")[0] ?? ""))];
   }
 
   #step(): void {
