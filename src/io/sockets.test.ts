@@ -91,17 +91,22 @@ test("a port in use and an address that is not there are one clear line", async 
 });
 
 /** A listener that echoes, with or without TLS. */
-async function echo(secure: boolean, refused?: (reason: string) => void) {
+async function echo(
+  secure: boolean,
+  o: { readonly handshakeTimeoutMs: number; refused?(reason: string): void } = {
+    handshakeTimeoutMs: 30_000,
+  },
+) {
   const closed = event<string>();
   const listener = await listenStream({
     local: here,
     ...(secure ? { identity } : {}),
-    handshakeTimeoutMs: 300,
+    handshakeTimeoutMs: o.handshakeTimeoutMs,
     accept: (connection) => ({
       data: (bytes) => connection.write(bytes),
       closed: closed.happen,
     }),
-    refused: (_remote, reason) => refused?.(reason),
+    refused: (_remote, reason) => o.refused?.(reason),
   });
   return { listener, closed: closed.happened };
 }
@@ -113,7 +118,7 @@ async function connect(remote: Endpoint, o: { ca?: string } = {}) {
     local: { address: "127.0.0.3" },
     remote,
     ...(o.ca === undefined ? {} : { tls: { serverName: "127.0.0.1", verify: true, caPem: o.ca } }),
-    timeoutMs: 3000,
+    timeoutMs: 30_000,
     events: { data: (bytes) => data.happen(Buffer.from(bytes).toString()), closed: closed.happen },
   });
   return { connection, data: data.happened, closed: closed.happened };
@@ -143,7 +148,7 @@ test("a certificate that is not trusted is refused by us", async () => {
 
 test("a client that never finishes its handshake is thrown out", async () => {
   const refused = event<string>();
-  const { listener } = await echo(true, refused.happen);
+  const { listener } = await echo(true, { handshakeTimeoutMs: 300, refused: refused.happen });
   const silent = await connect(listener.local);
   await silent.closed;
   expect(await refused.happened).toContain("imeout");
