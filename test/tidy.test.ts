@@ -205,7 +205,8 @@ describe("the repository", () => {
     const pattern = /\b(test|it|describe)\.(skip|todo|only|if|skipIf)\(|Bun\.sleep\(/;
     // Programs of others (Asterisk, QEMU) have no event to wait for: there a poll may pause.
     const mayPause = /^test\/(tidy\.test\.ts|lab\/|bench\/|image\/)/;
-    const found = code.filter(({ path, text }) => !mayPause.test(path) && pattern.test(text));
+    const tests = code.filter(({ path }) => /^test\/|\.test\.tsx?$/.test(path));
+    const found = tests.filter(({ path, text }) => !mayPause.test(path) && pattern.test(text));
     expect(found.map(({ path }) => path)).toEqual([]);
     expect(pattern.test("test.skip(")).toBe(true);
   });
