@@ -5,7 +5,7 @@
 import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Front } from "./front.ts";
-import { commandIn, eventually, HERE, runCommand, startPeer, TREE } from "./peers.ts";
+import { commandIn, eventually, HERE, type Peer, runCommand, startPeer, TREE } from "./peers.ts";
 
 const RTPENGINE = [
   "rtpengine",
@@ -54,6 +54,23 @@ export async function startAnchor(): Promise<Front> {
     () => calls().catch(() => null),
     () => `no rtpengine: ${folder}`,
   );
+  let kamailio = await startKamailio(folder);
+  return {
+    portsInUse: calls,
+    story: async () => `anchor with ${await calls()} calls; logs in ${folder}`,
+    restart: async () => {
+      await kamailio.stop();
+      kamailio = await startKamailio(folder);
+    },
+    stop: async () => {
+      await kamailio.stop();
+      await rtpengine.stop();
+    },
+  };
+}
+
+/** Resolves when its sockets are open. */
+async function startKamailio(folder: string): Promise<Peer> {
   const command = ["kamailio", "-f", "/lab/anchor/kamailio.cfg", ...KAMAILIO];
   const kamailio = startPeer(commandIn("app", command), `${folder}/kamailio.log`);
   const sockets = async () => {
@@ -61,12 +78,5 @@ export async function startAnchor(): Promise<Front> {
     return text.includes("203.0.113.1:5061") && text.includes("10.0.1.1:15060") ? true : null;
   };
   await eventually(10_000, sockets, () => `no Kamailio: ${folder}/kamailio.log`);
-  return {
-    portsInUse: calls,
-    story: async () => `anchor with ${await calls()} calls; logs in ${folder}`,
-    stop: async () => {
-      await kamailio.stop();
-      await rtpengine.stop();
-    },
-  };
+  return kamailio;
 }

@@ -8,5 +8,7 @@ export type Front = {
   portsInUse(): Promise<number>;
   /** What it says about itself, for the message of a failing test. */
   story(): Promise<string>;
+  /** Ends and starts again, with what it keeps on disk. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 };

@@ -28,6 +28,21 @@ test(`a call comes back after ${HOLD_SECONDS} s of hold`, async () => {
   await lab.portsAreFree();
 }, 420_000);
 
+test("hold with an instance that speaks SRTP", async () => {
+  const phone = await lab.phone("home-a", "101", "othercompany");
+  phone.dial("600");
+  await phone.expects("CALL_ESTABLISHED");
+  await phone.hears(phone.hz, 2);
+  for (let i = 0; i < 2; i++) {
+    phone.hold();
+    await phone.hearsNothing(2);
+    phone.resume();
+    await phone.hears(phone.hz, 2);
+  }
+  await phone.hangsUp();
+  await lab.portsAreFree();
+});
+
 test("hold, resume and hold again between two phones, by either of them", async () => {
   const caller = await lab.phone("home-a", "101");
   const callee = await lab.phone("lan", "102");

@@ -2,7 +2,9 @@
  * Two instances with the same extensions behind the same proxies: nothing of one may ever reach the other.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { decodeAlaw, startCapture } from "./capture.ts";
 import { type Lab, openLab } from "./lab.ts";
+import { measureSamples } from "./tone.ts";
 
 let lab: Lab;
 beforeAll(async () => {
@@ -51,5 +53,34 @@ test("a number that is registered at the other instance only is not reached", as
   const closed = await caller.expects("CALL_CLOSED");
   expect(closed.param).toMatch(/4\d\d|5\d\d|603/);
   expect(theirs.count("CALL_INCOMING")).toBe(0);
+  await lab.portsAreFree();
+});
+
+test("with an instance that speaks SRTP no packet is readable on either side", async () => {
+  const inside = await startCapture("eth0");
+  const outside = await startCapture("eth1");
+  const phone = await lab.phone("home-b", "103", "othercompany");
+  phone.dial("602");
+  await phone.expects("CALL_PROGRESS");
+  await phone.hears(800, 2);
+  await phone.expects("CALL_ESTABLISHED", 12_000);
+  await phone.hears(1200, 2);
+  await phone.hangsUp();
+  await lab.portsAreFree();
+  for (const capture of [inside, outside]) {
+    const packets = await capture.stop();
+    expect(packets.length).toBeGreaterThan(200);
+    for (const window of measureSamples(decodeAlaw(packets))) expect(window.hz).toBeNull();
+  }
+});
+
+test("a lan phone with RTP and an internet phone with SRTP talk through an instance with SRTP", async () => {
+  const lan = await lab.phone("lan", "102", "othercompany");
+  const home = await lab.phone("home-a", "101", "othercompany");
+  lan.dial("101");
+  await home.accept();
+  await Promise.all([lan.hears(home.hz, 3), home.hears(lan.hz, 3)]);
+  await home.hangsUp();
+  await lan.expects("CALL_CLOSED");
   await lab.portsAreFree();
 });

@@ -19,6 +19,7 @@ import {
 
 const BINARY = process.env.PEQUOD_BIN ?? join(import.meta.dir, "../../dist/pequod");
 const RUN = join(LAB, "run");
+const NAMES = ["dmz", "lan"];
 
 export type ProxyStatus = {
   readonly sip: { readonly dialogs: number; readonly transactions: number };
@@ -75,19 +76,27 @@ export async function startPequod(): Promise<Front> {
   mkdirSync(RUN, { recursive: true });
   const file = join(RUN, "pequod.json");
   writeFileSync(file, JSON.stringify(configuration(), null, 2));
-  const names = ["dmz", "lan"];
-  const proxies = names.map((name) => startProxy(name, file));
-  await Promise.all(proxies.map((peer, i) => untilReady(peer, names[i] ?? "")));
+  let proxies: Peer[] = [];
+  const start = async () => {
+    proxies = NAMES.map((name) => startProxy(name, file));
+    await Promise.all(proxies.map((peer, i) => untilReady(peer, NAMES[i] ?? "")));
+  };
+  const stop = async () => {
+    const codes = await Promise.all(proxies.map((peer) => peer.stop()));
+    if (codes.some((code) => code !== 0)) throw new Error(`pequod proxy ended with ${codes}`);
+  };
+  await start();
   return {
     portsInUse: async () => {
-      const all = await Promise.all(names.map(proxyStatus));
+      const all = await Promise.all(NAMES.map(proxyStatus));
       return all.reduce((sum, status) => sum + status.media.portsInUse, 0);
     },
-    story: async () => JSON.stringify(await Promise.all(names.map(proxyStatus))),
-    stop: async () => {
-      const codes = await Promise.all(proxies.map((peer) => peer.stop()));
-      if (codes.some((code) => code !== 0)) throw new Error(`pequod proxy ended with ${codes}`);
+    story: async () => JSON.stringify(await Promise.all(NAMES.map(proxyStatus))),
+    restart: async () => {
+      await stop();
+      await start();
     },
+    stop,
   };
 }
 

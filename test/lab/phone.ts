@@ -217,7 +217,7 @@ function accountLine(options: PhoneOptions): string {
     `outbound="sip:${proxy};transport=${transport}"`,
     `auth_user=${user}`,
     `auth_pass=secret-${instance}-${user}`,
-    "regint=60",
+    "regint=20",
     "answermode=manual",
     "audio_codecs=PCMA/8000/1",
     ...(media === "srtp" ? ["mediaenc=srtp-mand"] : []),
