@@ -9,6 +9,7 @@ import { makeApp } from "../admin/app.ts";
 import { helperSupervisor } from "../admin/helper.ts";
 import type { Admin } from "../admin/open.ts";
 import type { Operations } from "../admin/operations.ts";
+import { pages, pages } from "../admin/pages/pages.tsx";
 import { ChildSupervisor } from "../admin/supervisor.ts";
 import { type HttpsServer, serveHttps } from "../io/https-server.ts";
 import { listInterfaces } from "../io/interfaces.ts";
@@ -128,15 +129,20 @@ function untilStopped(): Promise<void> {
 
 async function run(folder: string, given: Endpoint | null, isSystemd: boolean): Promise<void> {
   const log = logToStderr();
+  const { clock } = realWorld;
   const stopped = untilStopped();
   lockFolder(folder);
   if (!isSystemd) await endOrphans(folder, log);
   const supervisor = isSystemd
     ? helperSupervisor(askHelper)
-    : new ChildSupervisor({ spawn: spawnProxy(folder), clock: realWorld.clock, log });
+    : new ChildSupervisor({ spawn: spawnProxy(folder), clock, log });
   const admin = openParts(folder, supervisor, { isSystemd, log });
   const { operations } = admin;
-  const app = makeApp({ operations, log, pages: null });
+  const app = makeApp({
+    operations,
+    log,
+    pages: pages({ operations, clock: realWorld.clock, log }),
+  });
   const identity = await adminIdentity(textStore(folder));
   const imports = serveImports(folder, admin);
   const site = { given, admin, identity, app, log };

@@ -7,6 +7,7 @@ import { makeApp } from "../../src/admin/app.ts";
 import type { HelperRequest } from "../../src/admin/helper.ts";
 import { helperNetwork } from "../../src/admin/helper.ts";
 import { type Admin, openAdmin } from "../../src/admin/open.ts";
+import { pages } from "../../src/admin/pages/pages.tsx";
 import type { Supervisor } from "../../src/admin/supervisor.ts";
 import type { ProxyStatus } from "../../src/health/status.ts";
 import { makeLog } from "../../src/io/log.ts";
@@ -134,7 +135,9 @@ export class AdminPlace {
       ],
       version: "pequod test",
     });
-    this.#app = makeApp({ operations: this.admin.operations, log, pages: null });
+    const { operations } = this.admin;
+    const site = { operations, clock: this.clock, log };
+    this.#app = makeApp({ operations, log, pages: pages(site) });
   }
 
   /** `GET /api/v1/proxies` and so on, without middleware. */
