@@ -99,7 +99,7 @@ export const askHelper: AskHelper = async (request) =>
   JSON.parse(await askLine(HELPER_SOCKET, JSON.stringify(request), HELPER_TIMEOUT_MS));
 
 /** This very program: the compiled file, or Bun with the script when run from the sources. */
-function ownCommand(): readonly string[] {
+export function ownCommand(): readonly string[] {
   const [, script = ""] = process.argv;
   return script.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, script];
 }

@@ -12,6 +12,7 @@ import { ListenError } from "../io/types.ts";
 import { realWorld } from "../io/world.ts";
 import { startProxy } from "../proxy/proxy.ts";
 import { InputError, parseArguments } from "./arguments.ts";
+import { startDemoAdmin } from "./demo-admin.ts";
 import { folderStore, interfaceAddress } from "./proxy.ts";
 
 async function startDemoProxy(document: unknown, name: string, folder: string, log: Log) {
@@ -45,6 +46,7 @@ export async function demoCommand(given: readonly string[]): Promise<number> {
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   process.once("SIGTERM", () => stop.abort());
+  const admin = startDemoAdmin(folder, options.get("listen") ?? "127.0.0.1", log);
   try {
     const hasWorked = await runDemo({
       world: realWorld,
@@ -53,6 +55,7 @@ export async function demoCommand(given: readonly string[]): Promise<number> {
       startProxy: (document, name): Promise<DemoProxy> =>
         startDemoProxy(document, name, folder, log),
       print: (text) => console.log(text),
+      beside: async () => (await admin)?.screen ?? "",
       signal: stop.signal,
     });
     return hasWorked ? 0 : 70;
@@ -60,6 +63,7 @@ export async function demoCommand(given: readonly string[]): Promise<number> {
     if (error instanceof ListenError) throw new InputError(error.message);
     throw error;
   } finally {
+    await (await admin)?.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -30,6 +30,8 @@ export type DemoOptions = {
   /** Starts the proxy `name` of a configuration document. Rejects with ListenError, everything closed. */
   startProxy(document: unknown, name: string): Promise<DemoProxy>;
   print(text: string): void;
+  /** What else there is to see, told after the call. */
+  beside?(): Promise<string>;
   /** Ends the demonstration. */
   readonly signal: AbortSignal;
   /** Length of its own call in frames of 20 ms; left out = 3 s. */
@@ -68,6 +70,8 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     const { fingerprint } = outside;
     const here = outside === loopback ? null : tlsEndpoint(loopback);
     const screen = { domain: DOMAIN, users: USERS, password, proxy, here, fingerprint };
+    const beside = await options.beside?.();
+    if (beside !== undefined) options.print(beside);
     options.print(softphoneScreen(screen));
     await aborted(options.signal);
     return hasGoneThrough;

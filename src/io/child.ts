@@ -12,7 +12,12 @@ const LONGEST_LINE = 2000;
 
 /** `line` gets each line of stderr. Its stdout goes nowhere. Throws when the program cannot be started. */
 export function spawnChild(argv: readonly string[], line: (text: string) => void): ChildProcess {
-  const child = Bun.spawn([...argv], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const child = Bun.spawn([...argv], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+    env: environment(),
+  });
   const read = readLines(child.stderr, line);
   const ended = child.exited.then(async (code) => {
     await read;
@@ -23,6 +28,12 @@ export function spawnChild(argv: readonly string[], line: (text: string) => void
     kill: (signal) => child.kill(constants.signals[signal]),
     ended,
   };
+}
+
+/** Without what would turn our own binary into something else: the runtime in it obeys these. */
+function environment(): Record<string, string | undefined> {
+  const { BUN_BE_BUN: _1, BUN_OPTIONS: _2, BUN_INSPECT: _3, ...rest } = process.env;
+  return rest;
 }
 
 async function readLines(
