@@ -15,7 +15,12 @@ export function serverKey(request: SipRequest, via: Via, flow: Flow, method: str
   const branch = viaParam(via, "branch") ?? "";
   const source = `${flow.side} ${flow.remote.address} ${via.host}:${via.port ?? ""}`;
   const key = `${method} ${source} ${branch}`;
-  return branch.startsWith(branchCookie) ? key : `${key} ${oldKey(request)}`;
+  return isUnique(branch) ? key : `${key} ${oldKey(request)}`;
+}
+
+/** The cookie with nothing behind it says nothing (RFC 4475 §3.2.1). */
+function isUnique(branch: string): boolean {
+  return branch.startsWith(branchCookie) && branch.length > branchCookie.length;
 }
 
 export function clientKey(branch: string, method: string): string {
