@@ -9,7 +9,7 @@ import { makeApp } from "../admin/app.ts";
 import { helperSupervisor } from "../admin/helper.ts";
 import type { Admin } from "../admin/open.ts";
 import type { Operations } from "../admin/operations.ts";
-import { pages, pages } from "../admin/pages/pages.tsx";
+import { pages } from "../admin/pages/pages.tsx";
 import { ChildSupervisor } from "../admin/supervisor.ts";
 import { type HttpsServer, serveHttps } from "../io/https-server.ts";
 import { listInterfaces } from "../io/interfaces.ts";
