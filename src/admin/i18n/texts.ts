@@ -63,7 +63,7 @@ export function hintOf(language: Language, field: Told): string {
   return field.description
     .replace(/ ?Required\.$/, "")
     .replace(
-      /Default (?:null = )?(.*)\.$/,
+      /(?<=\. )Default (?:null = )?(.*)\.$/,
       (_, words: string) => `Default: ${told(field, words)}.`,
     );
 }

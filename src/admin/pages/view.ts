@@ -64,6 +64,12 @@ function doneOf(c: PageContext): TextKey | null {
   return done === undefined ? null : `done.${done}`;
 }
 
+/** The page that is shown: the answer to a form shows the one that the form stands on. */
+function pageOf(c: PageContext): string {
+  const verb = /\/(?:start|stop|delete|check|backup|apply|confirm|discard|restore)$/;
+  return c.req.method === "POST" ? c.req.path.replace(verb, "") : c.req.path;
+}
+
 function secondsUntil(changes: ChangesView | null, nowMs: number): number {
   if (!changes?.pending) return 0;
   return Math.max(0, Math.ceil((Date.parse(changes.pending.confirmBefore) - nowMs) / 1000));
@@ -79,7 +85,7 @@ export function viewOf(c: PageContext, { operations, clock }: Site): View {
     theme: THEMES.find((theme) => theme === getCookie(c, THEME_COOKIE)) ?? "system",
     user,
     version: operations.machine.version,
-    path: c.req.path,
+    path: pageOf(c),
     changes,
     confirmSeconds: secondsUntil(changes, clock.now()),
     hasApplied: c.req.query("done") === "applied",
