@@ -1,6 +1,7 @@
 /**
  * Makes the processes of the proxies as a document wants them: writes each one its slice, starts what is on,
- * reloads what changed, stops what is off or gone. What goes wrong with one stops no other.
+ * reloads what changed, stops what is off or gone. What goes wrong with one stops no other. Nobody waits for
+ * an end: a proxy may take its time to drain, and what came of it is observed.
  */
 import type { ConfigDocument } from "../config/config.ts";
 import type { Log } from "../io/types.ts";
@@ -28,10 +29,11 @@ export class Fleet {
   async match(document: ConfigDocument): Promise<void> {
     const names = new Set(document.proxies.map((proxy) => proxy.name));
     const gone = slicedNames(this.#o.store).filter((name) => !names.has(name));
-    await Promise.all([
-      ...document.proxies.map((proxy) => this.#matchOne(document, proxy)),
-      ...gone.map((name) => this.#endGone(name)),
-    ]);
+    await Promise.all([...document.proxies.map((proxy) => this.#matchOne(document, proxy))]);
+    for (const name of gone) {
+      removeSlice(this.#o.store, name);
+      this.#stop(name, 0);
+    }
   }
 
   async #matchOne(
@@ -41,7 +43,7 @@ export class Fleet {
     const { store, supervisor, observer, log } = this.#o;
     try {
       const isChanged = writeSlice(store, document, name);
-      if (!enabled) return await supervisor.stop(name, patienceMs(limits.closeTimeout));
+      if (!enabled) return this.#stop(name, limits.closeTimeout);
       const isRunning = (await observer.observe(name)).status !== null;
       if (isRunning && isChanged) await supervisor.reload(name);
       // Also when it runs already: one that ends from now on has to come back.
@@ -52,19 +54,13 @@ export class Fleet {
     }
   }
 
-  async #endGone(name: string): Promise<void> {
-    const { store, supervisor, log } = this.#o;
-    try {
-      await supervisor.stop(name, patienceMs(0));
-      removeSlice(store, name);
-    } catch (error) {
+  /** Its open transactions get their time, then some more; after that it is killed. */
+  #stop(name: string, closeTimeoutSeconds: number): void {
+    const { supervisor, log } = this.#o;
+    const patienceMs = closeTimeoutSeconds * 1000 + KILL_AFTER_MS;
+    supervisor.stop(name, patienceMs).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
-      log.error("proxy-not-removed", { proxy: name, reason });
-    }
+      log.error("proxy-not-stopped", { proxy: name, reason });
+    });
   }
-}
-
-/** Its open transactions get their time, then some more; after that it is killed. */
-function patienceMs(closeTimeoutSeconds: number): number {
-  return closeTimeoutSeconds * 1000 + KILL_AFTER_MS;
 }

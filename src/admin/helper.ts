@@ -42,19 +42,20 @@ export function helperNetwork(askHelper: AskHelper): Network {
   };
 }
 
-/** systemd starts failed proxies again by itself and keeps them when the admin ends. */
+/**
+ * systemd starts failed proxies again by itself and keeps them when the admin ends. It answers when a unit is
+ * ready, which may take a minute; what came of it is observed, so nobody waits for that.
+ */
 export function helperSupervisor(askHelper: AskHelper): Supervisor {
   const troubles = new Map<string, Trouble>();
   return {
     async start(proxy) {
-      troubles.set(proxy, { state: "starting", reason: null });
-      try {
-        await ask(askHelper, { verb: "start", proxy });
-      } catch (error) {
+      const starting: Trouble = { state: "starting", reason: null };
+      troubles.set(proxy, starting);
+      void ask(askHelper, { verb: "start", proxy }).catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        troubles.set(proxy, { state: "failing", reason });
-        throw error;
-      }
+        if (troubles.get(proxy) === starting) troubles.set(proxy, { state: "failing", reason });
+      });
     },
     async stop(proxy) {
       troubles.delete(proxy);

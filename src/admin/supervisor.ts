@@ -37,6 +37,8 @@ const STEADY_MS = 60_000;
 
 type Entry = {
   isWanted: boolean;
+  /** It was told to end, so its end is no failure, whatever is wanted by then. */
+  isStopping: boolean;
   child: Child | null;
   failures: number;
   startedMs: number;
@@ -70,12 +72,13 @@ export class ChildSupervisor implements Supervisor {
     entry.retry?.cancel();
     const { child } = entry;
     if (child !== null) {
+      entry.isStopping = true;
       child.kill("SIGTERM");
       const kill = this.#o.clock.after(patienceMs, () => child.kill("SIGKILL"));
       await child.ended;
       kill.cancel();
     }
-    if (!entry.isWanted) this.#entries.delete(name);
+    if (!entry.isWanted && entry.child === null) this.#entries.delete(name);
   }
 
   async reload(name: string): Promise<void> {
@@ -98,6 +101,7 @@ export class ChildSupervisor implements Supervisor {
     if (known !== undefined) return known;
     const entry: Entry = {
       isWanted: false,
+      isStopping: false,
       child: null,
       failures: 0,
       startedMs: 0,
@@ -122,8 +126,10 @@ export class ChildSupervisor implements Supervisor {
 
   #ended(name: string, entry: Entry, how: string): void {
     entry.child = null;
-    if (!entry.isWanted) {
+    if (!entry.isWanted || entry.isStopping) {
       this.#o.log.info("proxy-ended", { proxy: name, how });
+      entry.isStopping = false;
+      if (entry.isWanted) this.#again(name, entry);
       return;
     }
     const isSteady = this.#o.clock.now() - entry.startedMs >= STEADY_MS;

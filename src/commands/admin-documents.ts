@@ -2,7 +2,7 @@
  * `pequod admin export|import`: the active document out, a checked one in as the next revision. Where an
  * admin runs, the import goes through it (a socket in its folder), so that there is one writer.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Admin } from "../admin/open.ts";
 import type { Applied } from "../admin/operations.ts";
@@ -70,8 +70,17 @@ export function exportCommand(folder: string, file: string | null): number {
   return 0;
 }
 
+/** Root imports as the owner of the folder, or the admin could not read what was written. */
+function becomeOwner(folder: string): void {
+  if (process.getuid?.() !== 0 || !existsSync(folder)) return;
+  const { uid, gid } = statSync(folder);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+}
+
 export async function importCommand(folder: string, file: string | null): Promise<number> {
   const text = file === null ? readFileSync(0, "utf8") : readConfigurationText(file);
+  becomeOwner(folder);
   const applied = await importInto(folder, text);
   if (!applied.ok) {
     const { title, detail, problems } = applied.refusal;
