@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import type { InstanceDocument } from "../../config/instance.ts";
 import type { AdminEnv } from "../api/problem.ts";
-import { optionOf } from "../i18n/texts.ts";
+import { optionOf, problemText } from "../i18n/texts.ts";
 import type { ObservedProxy, ServiceReach, Versioned } from "../operations.ts";
 import type { Refusal } from "../outcome.ts";
 import { type FormState, ObjectForm } from "./form.tsx";
@@ -37,7 +37,7 @@ function InstancePage({ view, stored, all, form, reach, refusal, isDeleting }: I
       <RefusalBox view={view} refusal={refusal} />
       <ul>
         {(refusal?.problems ?? []).map(({ message }) => (
-          <li>{message}</li>
+          <li>{problemText(view.language, message)}</li>
         ))}
       </ul>
       <section class="box">

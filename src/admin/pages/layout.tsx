@@ -1,7 +1,7 @@
 /** The frame of every page: head, menu, what waits to be done, foot. Works without JavaScript. */
 import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { LANGUAGES, refusalText } from "../i18n/texts.ts";
+import { LANGUAGES, problemText, refusalText } from "../i18n/texts.ts";
 import type { Refusal } from "../outcome.ts";
 import { ICON_PATH, SCRIPT_PATH, STYLE_PATH } from "./assets.ts";
 import { type PageContext, THEMES, timeText, type View } from "./view.ts";
@@ -185,7 +185,7 @@ export function RefusalPage(o: { view: View; refusal: Refusal; back?: string }) 
       <RefusalBox view={view} refusal={refusal} />
       <ul>
         {refusal.problems.map(({ message }) => (
-          <li>{message}</li>
+          <li>{problemText(view.language, message)}</li>
         ))}
       </ul>
       <p>
