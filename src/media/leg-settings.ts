@@ -3,15 +3,11 @@
  * anything was heard. Outside, an SDP address proves nothing, so only the source address of the SIP
  * flow gets packets early; inside, only the instance's own networks exist. Pure.
  */
-import { isIPv6 } from "node:net";
-import {
-  addressClass,
-  canonicalAddress,
-  isInNetworks,
-  networkSet,
-} from "../config/address-class.ts";
+import { isIPv4, isIPv6 } from "node:net";
+import { addressClass, canonicalAddress, isInNetworks } from "../config/address-class.ts";
 import type { Endpoint } from "../io/types.ts";
 import type { LegCrypto, LegSettings } from "./engine.ts";
+import { knownNetworkSet } from "./network-sets.ts";
 import type { RemoteMedia } from "./offer-answer.ts";
 
 const LOOPBACK = ["127.0.0.0/8", "::1/128"];
@@ -84,8 +80,9 @@ export function asNetwork(text: string): string {
   return `${text}/${isIPv6(text) ? 128 : 32}`;
 }
 
+/** IPv4 by its text: it is asked several times in each answer, and a look-up costs microseconds. */
 export function isLoopback(address: string): boolean {
-  return addressClass(address) === "loopback";
+  return isIPv4(address) ? address.startsWith("127.") : addressClass(address) === "loopback";
 }
 
 function signalled(remote: RemoteMedia): Pick<LegSettings, "signalled" | "signalledRtcp"> {
@@ -107,5 +104,5 @@ function forbiddenOutside(place: OuterPlace): string[] {
 }
 
 function isIn(address: string, networks: readonly string[]): boolean {
-  return isInNetworks(address, networkSet(networks));
+  return isInNetworks(address, knownNetworkSet(networks));
 }

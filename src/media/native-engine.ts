@@ -94,11 +94,12 @@ export class NativeEngine implements MediaEngine {
     const far = otherLeg(leg);
     let rtp: Datagrams | null = null;
     try {
-      rtp = await this.#bind(address, rtpPort, (bytes, source, port) => {
+      const buffer = { receiveBufferBytes: RECEIVE_BUFFER_BYTES };
+      rtp = await this.#bind(address, rtpPort, buffer, (bytes, source, port) => {
         if (this.#receiveRtp(from, bytes, source, port) === 0) return;
         this.#send(from.peer, stream.sockets[far]?.rtp, from.peer.rtp.latch);
       });
-      const rtcp = await this.#bind(address, rtpPort + 1, (bytes, source, port) => {
+      const rtcp = await this.#bind(address, rtpPort + 1, {}, (bytes, source, port) => {
         if (this.#receiveRtcp(from, bytes, source, port) === 0) return;
         this.#send(from.peer, stream.sockets[far]?.rtcp, from.peer.rtcp.latch);
       });
@@ -109,13 +110,14 @@ export class NativeEngine implements MediaEngine {
     }
   }
 
-  #bind(address: string, port: number, receive: DatagramReceiver): Promise<Datagrams> {
-    return this.#openDatagrams({
-      local: { address, port },
-      receive,
-      trafficClass: EXPEDITED_FORWARDING,
-      receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-    });
+  #bind(
+    address: string,
+    port: number,
+    buffer: { readonly receiveBufferBytes?: number },
+    receive: DatagramReceiver,
+  ): Promise<Datagrams> {
+    const local = { address, port };
+    return this.#openDatagrams({ local, receive, trafficClass: EXPEDITED_FORWARDING, ...buffer });
   }
 
   /**

@@ -3,11 +3,12 @@
  * and for RTCP, its SRTP contexts and counters. Changed by relay.ts (packets) and configureLeg()
  * (answers) only.
  */
-import { isInNetworks, type NetworkSet, networkSet } from "../config/address-class.ts";
+import { isInNetworks, type NetworkSet } from "../config/address-class.ts";
 import { SrtpContext } from "../rtp/srtp-context.ts";
 import { type LegCounters, type LegView, makeLegCounters } from "./counters.ts";
 import type { LegCrypto, LegSettings } from "./engine.ts";
 import { Latch } from "./latch.ts";
+import { knownNetworkSet } from "./network-sets.ts";
 
 /** Packets under the key before are still accepted for this long: they were on their way. */
 const KEY_OVERLAP_MS = 3000;
@@ -93,9 +94,10 @@ export function configureLeg(
   o: { nowMs: number; maxSsrcs: number },
 ): void {
   leg.settings = settings;
-  leg.allowed = settings.allowedNetworks === null ? null : networkSet(settings.allowedNetworks);
+  leg.allowed =
+    settings.allowedNetworks === null ? null : knownNetworkSet(settings.allowedNetworks);
   leg.forbidden =
-    settings.forbiddenNetworks.length === 0 ? null : networkSet(settings.forbiddenNetworks);
+    settings.forbiddenNetworks.length === 0 ? null : knownNetworkSet(settings.forbiddenNetworks);
   takeInbound(leg, settings.inbound, o);
   takeOutbound(leg, settings.outbound, o.maxSsrcs);
   leg.newestSsrc = -1;
