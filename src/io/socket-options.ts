@@ -28,6 +28,9 @@ type SetSocketOption = (
 ) => number;
 
 let setsockopt: SetSocketOption | null | undefined;
+/** The value of the call under way: a call sets twelve options. Over an ArrayBuffer, whose memory never moves. */
+const optionValue = new Int32Array(new ArrayBuffer(4));
+let optionValueAt: ReturnType<typeof ptr> | undefined;
 
 function library(): SetSocketOption | null {
   if (setsockopt !== undefined) return setsockopt;
@@ -45,7 +48,9 @@ function library(): SetSocketOption | null {
 
 function setOption(fd: number, level: number, name: number, value: number): boolean {
   const call = library();
-  return call !== null && call(fd, level, name, ptr(new Int32Array([value])), 4) === 0;
+  optionValueAt ??= ptr(optionValue);
+  optionValue[0] = value;
+  return call !== null && call(fd, level, name, optionValueAt, 4) === 0;
 }
 
 /**
