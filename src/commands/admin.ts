@@ -33,6 +33,7 @@ const DEFAULT_DATA = "/var/lib/pequod";
 const MANAGEMENT_INTERFACE = "eth0";
 /** How often it is looked whether DHCP has given eth0 another address. */
 const ADDRESS_CHECK_MS = 5000;
+const EVENTS = "/api/v1/events";
 const CLOSE_PATIENCE_MS = 15_000;
 /** Above the largest body of the API, which answers with a problem of its own. */
 const LONGEST_BODY_BYTES = 8_388_608;
@@ -78,6 +79,7 @@ function keepListening(site: Site, ready: (local: Endpoint) => void): { close():
       local: endpoint,
       identity: site.identity,
       longestBodyBytes: LONGEST_BODY_BYTES,
+      isStream: ({ method, url }) => method === "GET" && url.endsWith(EVENTS),
       answer: (request, address) => site.app.fetch(request, { address }),
     });
     wanted = formatEndpoint(endpoint);

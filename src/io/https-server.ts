@@ -12,11 +12,16 @@ export type HttpsOptions = {
   readonly local: Endpoint;
   readonly identity: Identity;
   readonly longestBodyBytes: number;
+  /** Whether the answer goes on for ever (an event stream); all others have their time. */
+  isStream(request: Request): boolean;
   /** `address` of the client. Must not reject. */
   answer(request: Request, address: string): Response | Promise<Response>;
 };
 
+/** Without a request. */
 const IDLE_SECONDS = 60;
+/** Bun counts it from the head of the request on, and it is the longest it knows. */
+const REQUEST_SECONDS = 255;
 
 /** Throws ListenError when the address is not there or the port is taken. Port 0 = any free one. */
 export function serveHttps(o: HttpsOptions): HttpsServer {
@@ -29,8 +34,7 @@ export function serveHttps(o: HttpsOptions): HttpsServer {
       maxRequestBodySize: o.longestBodyBytes,
       idleTimeout: IDLE_SECONDS,
       fetch(request, serving) {
-        // A start or an event stream is silent for longer than an idle connection may be.
-        serving.timeout(request, 0);
+        serving.timeout(request, o.isStream(request) ? 0 : REQUEST_SECONDS);
         return o.answer(request, serving.requestIP(request)?.address ?? "");
       },
       error: () => new Response(null, { status: 500 }),
