@@ -30,6 +30,10 @@ cable() { # SPACE INTERFACE ADDRESS BRIDGE: one interface of a space, plugged in
   ip -n "pqlab-$1" link set "$2" up
 }
 
+forwarding() { # SPACE 0|1
+  ip netns exec "pqlab-$1" sh -c "echo $2 >/proc/sys/net/ipv4/ip_forward"
+}
+
 home() { # LETTER WAN-ADDRESS: a home behind its own router
   cable "router-$1" eth0 "$2/24" internet
   ip -n "pqlab-router-$1" link add eth1 type veth peer name eth0 netns "pqlab-home-$1"
@@ -38,7 +42,7 @@ home() { # LETTER WAN-ADDRESS: a home behind its own router
   ip -n "pqlab-router-$1" link set eth1 up
   ip -n "pqlab-home-$1" link set eth0 up
   ip -n "pqlab-home-$1" route add default via 192.168.77.1
-  ip netns exec "pqlab-router-$1" sysctl -qw net.ipv4.ip_forward=1
+  forwarding "router-$1" 1
   "$here/in-tree.sh" "router-$1" nft -f - <<'N'
 table ip nat {
   chain postrouting {
@@ -68,7 +72,7 @@ up() {
   cable open eth0 203.0.113.50/24 internet
   home a 203.0.113.2
   home b 203.0.113.3
-  ip netns exec pqlab-app sysctl -qw net.ipv4.ip_forward=0
+  forwarding app 0
 }
 
 case ${1:-} in
