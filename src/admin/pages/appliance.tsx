@@ -1,8 +1,9 @@
 /** The appliance itself, and the account of whoever is signed in. */
 import { Hono } from "hono";
 import type { AdminEnv } from "../api/problem.ts";
-import { type FormState, ObjectForm } from "./form.tsx";
+import { ObjectForm } from "./form.tsx";
 import { objectOf } from "./form-values.ts";
+import type { FormState } from "./inputs.tsx";
 import { Page, Preferences, send, sendRefusal } from "./layout.tsx";
 import { Interfaces } from "./overview.tsx";
 import { actorOf, etagIn, formOf, goTo, readForm, refusedForm } from "./requests.ts";

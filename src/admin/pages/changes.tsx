@@ -26,12 +26,12 @@ function Waiting({ view }: { view: View }) {
   return (
     <>
       <ChangeTable view={view} changes={changes.changes} />
-      {changes.pending === null && <ApplyBox view={view} count={count} />}
+      {changes.pending === null && <ApplyBox view={view} />}
     </>
   );
 }
 
-function ApplyBox({ view, count }: { view: View; count: number }) {
+function ApplyBox({ view }: { view: View }) {
   const { t } = view;
   return (
     <>
@@ -53,7 +53,7 @@ function ApplyBox({ view, count }: { view: View; count: number }) {
       </form>
       <form method="post" action="/changes/discard" class="discard">
         <button type="submit" class="danger">
-          {t("button.discard", { count })}
+          {t("button.discard")}
         </button>
       </form>
     </>

@@ -34,6 +34,11 @@ function InstanceList(o: {
   );
 }
 
+const reachStates: ReadonlyMap<boolean | null, string> = new Map([
+  [true, "running"],
+  [false, "failing"],
+]);
+
 /** What each running proxy knows of the instance. */
 export function InstanceSeen(o: { view: View; name: string; all: readonly ObservedProxy[] }) {
   const { view, name, all } = o;
@@ -48,7 +53,7 @@ export function InstanceSeen(o: { view: View; name: string; all: readonly Observ
       {seen.map(({ proxy, reachable, reason }) => (
         <li>
           {proxy}{" "}
-          <span class={`state ${reachable === false ? "failing" : "running"}`}>
+          <span class={`state ${reachStates.get(reachable) ?? "unknown"}`}>
             {reachable === null ? t("reach.unknown") : t(reachable ? "reach.yes" : "reach.no")}
           </span>
           {reason !== null && <span class="reason"> {reason}</span>}
@@ -77,7 +82,11 @@ export function Interfaces(o: { view: View; interfaces: readonly InterfaceReport
             <tr>
               <td>{name}</td>
               <td>{t(isUp ? "column.up-yes" : "column.up-no")}</td>
-              <td class="addresses">{addresses.join(", ")}</td>
+              <td class="addresses">
+                {addresses.map((address) => (
+                  <span>{address}</span>
+                ))}
+              </td>
               <td>{usedBy.join(", ")}</td>
             </tr>
           ))}

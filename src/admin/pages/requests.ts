@@ -3,8 +3,8 @@ import type { ObjectOperations } from "../operations.ts";
 import type { Outcome } from "../outcome.ts";
 import { done, refused } from "../outcome.ts";
 import type { Field } from "./fields.ts";
-import type { FormState } from "./form.tsx";
 import { type Typed, typedOf, typedText, withoutEmptyRows } from "./form-values.ts";
+import type { FormState } from "./inputs.tsx";
 import type { Done, PageContext, Site } from "./view.ts";
 
 export type Sent = { readonly typed: Typed; readonly files: ReadonlyMap<string, File> };

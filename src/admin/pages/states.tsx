@@ -110,7 +110,8 @@ export function Counts({ view, observed }: { view: View; observed: ObservedProxy
   ];
   const drops = Object.entries(status.drops).filter(([, count]) => count > 0);
   return (
-    <>
+    <div>
+      <h2>{t("section.counts")}</h2>
       <dl class="facts">
         {counts.map(([key, count]) => (
           <>
@@ -132,7 +133,7 @@ export function Counts({ view, observed }: { view: View; observed: ObservedProxy
           </dl>
         </details>
       )}
-    </>
+    </div>
   );
 }
 

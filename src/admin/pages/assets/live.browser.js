@@ -18,7 +18,12 @@ async function refresh() {
   for (const element of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(element.id);
     if (next === null || element.contains(document.activeElement)) continue;
-    if (element.innerHTML !== next.innerHTML) element.replaceWith(document.adoptNode(next));
+    if (element.innerHTML === next.innerHTML) continue;
+    const opened = [...element.querySelectorAll("details")].map(({ open }) => open);
+    for (const [at, details] of next.querySelectorAll("details").entries()) {
+      details.open = opened[at] ?? details.open;
+    }
+    element.replaceWith(document.adoptNode(next));
   }
 }
 
