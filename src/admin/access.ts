@@ -4,7 +4,7 @@
  */
 import type { Problem } from "../config/check.ts";
 import type { Clock, Log } from "../io/types.ts";
-import type { AccessOperations, SignedIn } from "./operations.ts";
+import type { AccessOperations, Actor, SignedIn } from "./operations.ts";
 import { done, type Outcome, refused } from "./outcome.ts";
 import type { Sessions } from "./sessions.ts";
 import { Tries } from "./tries.ts";
@@ -63,88 +63,111 @@ function accountProblems(username: string, password: string): Problem[] {
 }
 
 export function accessOperations(o: AccessOptions): AccessOperations {
-  const { users, sessions, passwords, clock, log } = o;
-  const pauses = { clock, firstPauseMs: FIRST_PAUSE_MS };
-  const byAddress = new Tries({ ...pauses, free: FREE_TRIES, longestPauseMs: LONGEST_PAUSE_MS });
-  const byName = new Tries({
-    ...pauses,
-    free: FREE_TRIES_OF_NAME,
-    longestPauseMs: LONGEST_PAUSE_OF_NAME_MS,
-  });
-  const inTurn = oneByOne();
-  let dummyHash: Promise<string> | null = null;
+  return new Access(o);
+}
 
-  function mustWait(retryAfterSeconds: number) {
-    return refused("too-many-tries", {
-      retryAfterSeconds,
-      detail: `Try again in ${retryAfterSeconds} seconds.`,
+class Access implements AccessOperations {
+  readonly #o: AccessOptions;
+  readonly #byAddress: Tries;
+  readonly #byName: Tries;
+  readonly #inTurn = oneByOne();
+  #dummyHash: Promise<string> | null = null;
+
+  constructor(o: AccessOptions) {
+    this.#o = o;
+    const pauses = { clock: o.clock, firstPauseMs: FIRST_PAUSE_MS };
+    this.#byAddress = new Tries({
+      ...pauses,
+      free: FREE_TRIES,
+      longestPauseMs: LONGEST_PAUSE_MS,
+    });
+    this.#byName = new Tries({
+      ...pauses,
+      free: FREE_TRIES_OF_NAME,
+      longestPauseMs: LONGEST_PAUSE_OF_NAME_MS,
     });
   }
 
-  async function isRight(username: string, password: string): Promise<boolean> {
-    dummyHash ??= passwords.hash("nobody has this password");
-    const known = users.find(username);
-    const isVerified = await passwords.verify(password, known?.passwordHash ?? (await dummyHash));
-    return known !== null && isVerified;
+  isSetUp(): boolean {
+    return this.#o.users.setupCode === null;
   }
 
-  async function setUp(given: {
+  async setUp(given: {
     code: string;
     username: string;
     password: string;
   }): Promise<Outcome<SignedIn>> {
+    const { users, sessions, passwords, clock, log } = this.#o;
     if (users.setupCode === null) return refused("already-set-up");
-    const pause = byAddress.pauseSeconds(SETUP);
+    const pause = this.#byAddress.pauseSeconds(SETUP);
     if (pause > 0) return mustWait(pause);
     if (!users.isSetupCode(given.code)) {
-      byAddress.failed(SETUP);
+      this.#byAddress.failed(SETUP);
       log.warn("setup-code-wrong", {});
       return refused("wrong-code");
     }
     const problems = accountProblems(given.username, given.password);
     if (problems.length > 0) return refused("invalid", { problems });
-    const hashing = inTurn(() => passwords.hash(given.password));
+    const hashing = this.#inTurn(() => passwords.hash(given.password));
     if (hashing === null) return mustWait(1);
     const passwordHash = await hashing;
-    if (users.setupCode === null) return refused("already-set-up");
+    // Somebody else may have been quicker while the hash was made.
+    if (this.isSetUp()) return refused("already-set-up");
     const createdAt = new Date(clock.now()).toISOString();
     users.add({ name: given.username, passwordHash, createdAt });
     log.info("set-up", { user: given.username });
     return done(sessions.open(given.username));
   }
 
-  async function signIn(given: {
+  async signIn(given: {
     username: string;
     password: string;
     address: string;
   }): Promise<Outcome<SignedIn>> {
+    const { users, sessions, log } = this.#o;
     const { username, password, address } = given;
     const name = username.slice(0, 64);
-    const pause = Math.max(byAddress.pauseSeconds(address), byName.pauseSeconds(name));
+    const pause = Math.max(this.#byAddress.pauseSeconds(address), this.#byName.pauseSeconds(name));
     if (pause > 0) return mustWait(pause);
     if (users.setupCode !== null) return refused("setup-required");
-    const checking = inTurn(() => isRight(username, password.slice(0, LONGEST_PASSWORD + 1)));
+    const short = password.slice(0, LONGEST_PASSWORD + 1);
+    const checking = this.#inTurn(() => this.#isRight(username, short));
     if (checking === null) return mustWait(1);
     if (!(await checking)) {
-      byAddress.failed(address);
-      byName.failed(name);
+      this.#byAddress.failed(address);
+      this.#byName.failed(name);
       log.warn("sign-in-refused", { address });
       return refused("wrong-login");
     }
-    byAddress.succeeded(address);
-    byName.succeeded(name);
+    this.#byAddress.succeeded(address);
+    this.#byName.succeeded(name);
     log.info("signed-in", { user: username, address });
     return done(sessions.open(username));
   }
 
-  return {
-    isSetUp: () => users.setupCode === null,
-    setUp,
-    signIn,
-    signOut: (token) => sessions.close(token),
-    actorOf(token) {
-      const user = token === null ? null : sessions.userOf(token);
-      return user === null ? null : { user };
-    },
-  };
+  signOut(token: string): void {
+    this.#o.sessions.close(token);
+  }
+
+  actorOf(token: string | null): Actor | null {
+    const user = token === null ? null : this.#o.sessions.userOf(token);
+    return user === null ? null : { user };
+  }
+
+  /** An unknown name costs the same time as a wrong password. */
+  async #isRight(username: string, password: string): Promise<boolean> {
+    const { users, passwords } = this.#o;
+    this.#dummyHash ??= passwords.hash("nobody has this password");
+    const known = users.find(username);
+    const hash = known?.passwordHash ?? (await this.#dummyHash);
+    const isVerified = await passwords.verify(password, hash);
+    return known !== null && isVerified;
+  }
+}
+
+function mustWait(retryAfterSeconds: number) {
+  return refused("too-many-tries", {
+    retryAfterSeconds,
+    detail: `Try again in ${retryAfterSeconds} seconds.`,
+  });
 }

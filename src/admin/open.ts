@@ -63,6 +63,20 @@ export type Admin = {
   close(): void;
 };
 
+function instanceOperations(candidate: Candidate, world: World): InstanceOperations {
+  return {
+    ...objectOperations(instanceKind, candidate),
+    async check(name) {
+      const document = candidate.document("candidate");
+      const place = placeOf(document, "instances", name);
+      const instance = resolveConfig(document).instances[place];
+      return instance === undefined
+        ? refused("not-found")
+        : done(await reachInstance(world, instance));
+    },
+  };
+}
+
 /** Throws when the files of the store cannot be trusted (users.json is damaged). */
 export function openAdmin(o: AdminOptions): Admin {
   const { world, log, store } = o;
@@ -89,12 +103,9 @@ export function openAdmin(o: AdminOptions): Admin {
   const statuses = (): Promise<readonly ObservedProxy[]> =>
     Promise.all(proxyNames().map((name) => observer.observe(name)));
   const stopWatching = observer.watch(proxyNames, WATCH_MS);
-
+  const kind = proxyKind(outside, () => revisions.active);
   const proxies: ProxyOperations = {
-    ...objectOperations(
-      proxyKind(outside, () => revisions.active),
-      candidate,
-    ),
+    ...objectOperations(kind, candidate),
     ...switching({ candidate, deployment, observer }),
     ...copies({ candidate, deployment, observer, states: o.states, clock, random }),
     statuses,
@@ -103,17 +114,7 @@ export function openAdmin(o: AdminOptions): Admin {
       return done(await observer.observe(name));
     },
   };
-  const instances: InstanceOperations = {
-    ...objectOperations(instanceKind, candidate),
-    async check(name) {
-      const document = candidate.document("candidate");
-      const place = placeOf(document, "instances", name);
-      const instance = resolveConfig(document).instances[place];
-      return instance === undefined
-        ? refused("not-found")
-        : done(await reachInstance(world, instance));
-    },
-  };
+  const instances = instanceOperations(candidate, world);
   const sessions = new Sessions({ clock, random });
   const operations: Operations = {
     access: accessOperations({ users, sessions, passwords: o.passwords, clock, log }),
