@@ -1,6 +1,8 @@
 /** Differences of two documents in words: the thing, the field by its name, before and after. */
+import { X509Certificate } from "node:crypto";
 import { labelOf, optionOf, type TextKey } from "../i18n/texts.ts";
 import type { Change } from "../operations.ts";
+import { fieldsOf } from "./fields.ts";
 import type { View } from "./view.ts";
 
 type Place = { readonly of: "proxy" | "instance" | "appliance"; readonly name: string | null };
@@ -30,6 +32,17 @@ function isMembers(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A certificate by its end and fingerprint; null = the text is none. */
+function certificateText(view: View, text: string): string | null {
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) return null;
+  try {
+    const { validTo, fingerprint256 } = new X509Certificate(text);
+    return view.t("value.certificate", { until: validTo, fingerprint: fingerprint256 });
+  } catch {
+    return null;
+  }
+}
+
 /** The value of a field as people read it. */
 function valueText(view: View, field: { of: string; path: string }, value: unknown): string {
   const { t, language } = view;
@@ -38,7 +51,9 @@ function valueText(view: View, field: { of: string; path: string }, value: unkno
   if (value === true) return t("value.yes");
   if (value === false) return t("value.no");
   if (field.path === "instances" && value === "all") return t("value.all");
-  if (typeof value === "string") return optionOf(language, field, value);
+  if (typeof value === "string") {
+    return certificateText(view, value) ?? optionOf(language, field, value);
+  }
   if (!Array.isArray(value)) return isMembers(value) ? JSON.stringify(value) : String(value);
   if (value.length === 0) return t("value.none");
   return value.map((one) => (isMembers(one) ? JSON.stringify(one) : String(one))).join(", ");
@@ -52,13 +67,22 @@ function fieldsWithin(path: string, value: unknown): (readonly [string, unknown]
   );
 }
 
+/** What a new object has beyond the defaults. */
+function isRemarkable(of: Place["of"], path: string, value: unknown): boolean {
+  const field = fieldsOf(of).find((one) => one.path === path);
+  const isDefault = JSON.stringify(field?.standard ?? null) === JSON.stringify(value ?? null);
+  return field === undefined || field.isRequired || !isDefault;
+}
+
 const isWhole = ({ place, path }: Told): boolean => place.of !== "appliance" && path === "";
 
 function WholeRow({ view, told, change }: { view: View; told: Told; change: Change }) {
   const { t, language } = view;
   const isAdded = change.before === undefined || change.before === null;
   const { of } = told.place;
-  const fields = fieldsWithin("", isAdded ? change.after : change.before);
+  const fields = fieldsWithin("", isAdded ? change.after : change.before).filter(([path, value]) =>
+    isRemarkable(of, path, value),
+  );
   return (
     <tr>
       <td>{thingOf(view, told.place)}</td>

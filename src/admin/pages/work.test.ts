@@ -219,14 +219,26 @@ describe("changes", () => {
     await place.ask("PUT", "/proxies/dmz", { ...body, voipSip: "udp", provisioningKey: null });
     const row = (...cells: string[]) => cells.map((cell) => `<td>${cell}</td>`).join("");
     const value = (text: string) => `<td class="value">${text}</td>`;
+    await place.ask("POST", "/instances", { ...INSTANCE, media: "srtp" });
     const { html } = await visit(place, "/changes");
+    expect(html).toContain("<dt>Address</dt>");
+    expect(html).toContain('<dt>Media inside</dt><dd class="value">SRTP</dd>');
+    expect(html).not.toContain("<dt>XMPP port</dt>");
     expect(html).toContain(row("Proxy dmz", "VoIP SIP") + value("TLS") + value("UDP"));
     expect(html).toContain(row("Proxy dmz", "Provisioning key") + value("(secret)"));
     const german = await visit(place, "/changes", undefined, "de");
     expect(german.html).toContain(row("Proxy dmz", "Provisionierungsschlüssel"));
-    expect((await visit(place, "/proxies")).html).toContain("2 changes are saved");
+    expect((await visit(place, "/proxies")).html).toContain("3 changes are saved");
     expect((await visit(place, "/changes/discard", {})).to).toBe("/changes?done=discarded");
     expect((await visit(place, "/changes")).html).toContain("Nothing waits.");
+  });
+
+  test("tell a certificate by its end and fingerprint", async () => {
+    const place = await adminPlace();
+    await place.ask("POST", "/proxies", TRIAL);
+    const { html } = await visit(place, "/changes");
+    expect(html).toMatch(/<dd class="value">valid until [^<]* GMT, SHA-256 [0-9A-F:]{95}<\/dd>/);
+    expect(html).not.toContain("BEGIN CERTIFICATE");
   });
 
   test("stand in the history, and an old revision can be put back", async () => {
