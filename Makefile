@@ -13,7 +13,7 @@ VERSION := $(shell sed -n 's/.*"version": "\([^"]*\)".*/\1/p' package.json)
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 SOURCES := $(shell find src -type f 2>/dev/null) package.json
 
-.PHONY: help run test check lab bench image image-test build setup fuzz clean
+.PHONY: help run test check lab network-test bench image image-test build setup fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -22,8 +22,11 @@ run: build ## sets everything up, shows an encrypted call through Pequod and sta
 	dist/pequod demo $(if $(LISTEN),--listen $(LISTEN))
 
 test: build ## sets everything up and passes all tests that need no root
-	$(BUN) test --timeout 60000 src test/contract test/flows test/peers test/lab test/tidy.test.ts
+	$(BUN) test --timeout 60000 src test/contract test/flows test/fuzz test/peers test/lab test/tidy.test.ts
 	$(BUN) test --timeout 60000 $(addprefix ./,$(wildcard test/e2e/*.e2e.ts))
+
+fuzz: setup ## a million broken messages against parser and proxy; PEQUOD_FUZZ, PEQUOD_SEED
+	PEQUOD_FUZZ=$(or $(PEQUOD_FUZZ),1000000) PEQUOD_SEED=$(or $(PEQUOD_SEED),1) $(BUN) test --timeout 60000 test/fuzz
 
 check: setup ## types, lint, tidy
 	$(BIN)/tsc
@@ -32,6 +35,10 @@ check: setup ## types, lint, tidy
 
 lab: build ## real phones and a real telephone system in namespaces (root, Debian)
 	test/lab/run.sh
+
+network-test: build ## routing, firewall and undo in namespaces of their own (root)
+	@[ "$$(id -u)" = 0 ] || { echo "make network-test needs root" >&2; exit 1; }
+	$(BUN) test --timeout 60000 $(addprefix ./,$(wildcard test/e2e/*.ns.ts))
 
 bench: build ## speed and memory, beside rtpengine and Kamailio where root has built the lab's tree
 	test/bench/run.sh
