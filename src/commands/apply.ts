@@ -3,7 +3,13 @@ import { applyPlan, NetworkError } from "../network/apply.ts";
 import { formatPlan, hostNames, planNetwork } from "../network/plan.ts";
 import { DocumentError } from "../network/revision-files.ts";
 import { InputError, parseArguments } from "./arguments.ts";
-import { DEFAULT_DATA, realSystem, resolveNames, revisionFiles } from "./network.ts";
+import {
+  DEFAULT_DATA,
+  letNetworkdRead,
+  realSystem,
+  resolveNames,
+  revisionFiles,
+} from "./network.ts";
 
 export async function applyCommand(given: readonly string[]): Promise<number> {
   const { options, flags } = parseArguments(given, {
@@ -18,6 +24,7 @@ export async function applyCommand(given: readonly string[]): Promise<number> {
     console.log(formatPlan(plan));
     return 0;
   }
+  letNetworkdRead();
   try {
     const isChanged = await applyPlan(realSystem, plan);
     console.log(isChanged ? "the network is as the configuration wants it now" : "nothing to do");

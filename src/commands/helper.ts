@@ -16,6 +16,7 @@ import { parseArguments, UsageError } from "./arguments.ts";
 import {
   DEFAULT_DATA,
   hasProxyFolder,
+  letNetworkdRead,
   realSystem,
   resolveNames,
   revisionFiles,
@@ -34,6 +35,7 @@ export async function helperCommand(given: readonly string[]): Promise<number> {
   });
   const folder = options.get("data") ?? DEFAULT_DATA;
   const log = logToStderr();
+  letNetworkdRead();
   if (flags.has("boot")) return boot(folder, log);
   const path = options.get("socket");
   const fd = listenFd(process.env, process.pid);

@@ -21,6 +21,14 @@ export const realSystem: NetworkSystem = {
   remove: removeFile,
 };
 
+/**
+ * What netplan's generator writes gets the rights that our umask leaves, and networkd, which is not root,
+ * must be able to read it. Our own files have their rights by themselves.
+ */
+export function letNetworkdRead(): void {
+  process.umask(0o022);
+}
+
 export function revisionFiles(folder: string): RevisionFiles {
   const config = join(folder, "config");
   return new RevisionFiles({

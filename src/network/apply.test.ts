@@ -64,6 +64,17 @@ describe("a plan", () => {
     ]);
   });
 
+  test("takes the addresses off an interface that is not ours any more", async () => {
+    const machine = await machineWith(first);
+    machine.links.set("eth1", ["10.5.6.100"]).set("eth0", ["10.0.0.1"]).set("eth2", ["10.1.1.1"]);
+    await applyPlan(machine, planOf(manualZone("dmz", "eth3", "10.5.6.100")));
+    const lines = machine.take();
+    expect(lines.filter((line) => line.includes("flush"))).toEqual([
+      "ip addr flush dev eth1 scope global",
+    ]);
+    expect(lines.indexOf("ip addr flush dev eth1 scope global")).toBe(lines.indexOf(RELOAD) + 1);
+  });
+
   test("that only opens a port touches the firewall alone", async () => {
     const machine = await machineWith(first);
     const udp = planOf({ ...manualZone("dmz", "eth1", "10.5.6.100"), voipSip: "udp" });

@@ -12,7 +12,7 @@ export class NetworkError extends Error {
   override readonly name = "NetworkError";
 }
 
-const NOTHING: Observed = { netplan: null, rules: [], mark: null, firewall: null };
+const NOTHING: Observed = { links: [], netplan: null, rules: [], mark: null, firewall: null };
 
 /** False = it was like that already, nothing was done. Rejects with NetworkError. */
 export async function applyPlan(system: NetworkSystem, plan: NetworkPlan): Promise<boolean> {

@@ -78,6 +78,7 @@ function netplanChanges(target: Target, observed: Observed, isBoot: boolean): Ch
   const take: readonly Step[] = [
     { run: [GENERATE] },
     ...(isBoot ? [] : [{ run: ["networkctl", "reload"] }]),
+    ...(isBoot ? [] : leftAddresses(target, observed)),
   ];
   if (target.netplan === null) {
     return { tries: [], steps: [{ remove: NETPLAN_FILE }, ...take] };
@@ -89,4 +90,19 @@ function netplanChanges(target: Target, observed: Observed, isBoot: boolean): Ch
     ],
     steps: [{ write: NETPLAN_FILE, text: target.netplan }, ...take],
   };
+}
+
+/** An interface that is not ours any more is no longer networkd's either, which may leave it its addresses. */
+function leftAddresses(target: Target, { links, netplan }: Observed): Step[] {
+  const stays = interfacesOf(target.netplan);
+  const gone = [...interfacesOf(netplan)].filter((name) => !stays.has(name));
+  return links
+    .filter(({ name, addresses }) => gone.includes(name) && addresses.length > 0)
+    .map(({ name }) => ({ run: ["ip", "addr", "flush", "dev", name, "scope", "global"] }));
+}
+
+/** The interfaces that a netplan text of ours names. */
+function interfacesOf(netplan: string | null): ReadonlySet<string> {
+  const names = (netplan ?? "").matchAll(/^ {4}"([A-Za-z0-9_.-]{1,15})":$/gm);
+  return new Set([...names].map(([, name = ""]) => name));
 }

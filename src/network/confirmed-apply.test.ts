@@ -1,6 +1,6 @@
 /** Apply, confirm and undo as stories: what is on the machine and on the disk after each of their turns. */
 import { describe, expect, test } from "bun:test";
-import { Box } from "../../test/network/box.ts";
+import { Box, START_MS } from "../../test/network/box.ts";
 import { manualZone } from "../../test/network/documents.ts";
 import { NetworkError } from "./apply.ts";
 import { StateError } from "./confirmed-apply.ts";
@@ -36,6 +36,7 @@ describe("an apply that may cut the operator off", () => {
       revision: 2,
       confirmBefore: "2026-01-01T00:02:00.000Z",
       unresolved: [],
+      missing: ["10.5.6.101 on eth1: there is no such interface"],
     });
     expect(addresses(box)).toEqual(["10.5.6.101"]);
     expect(box.folder.value("active.json")).toEqual(first);
@@ -133,10 +134,39 @@ describe("an apply that may cut the operator off", () => {
   });
 });
 
+describe("an apply whose addresses take their time", () => {
+  test("is answered when they are there", async () => {
+    const box = await boxWithCandidate();
+    box.machine.links.set("eth1", ["10.5.6.100"]);
+    const answer = box.apply.apply();
+    await box.untilTimers(2);
+    box.machine.links.set("eth1", ["10.5.6.101"]);
+    box.clock.advance(250);
+    expect((await answer).missing).toEqual([]);
+    expect(box.clock.now()).toBe(START_MS + 250);
+  });
+
+  test("is answered with what is missing when they do not come", async () => {
+    const box = await boxWithCandidate();
+    box.machine.links.set("eth1", ["10.5.6.100"]);
+    const answer = box.apply.apply();
+    for (let turn = 0; turn < 40; turn += 1) {
+      await box.untilTimers(2);
+      box.clock.advance(250);
+    }
+    expect((await answer).missing).toEqual(["10.5.6.101 on eth1: not set yet"]);
+  });
+});
+
 describe("an apply that cannot cut anybody off", () => {
   test("is active at once", async () => {
     const box = await boxWithCandidate(opened);
-    expect(await box.apply.apply()).toEqual({ revision: 2, confirmBefore: null, unresolved: [] });
+    expect(await box.apply.apply()).toEqual({
+      revision: 2,
+      confirmBefore: null,
+      unresolved: [],
+      missing: [],
+    });
     expect(box.folder.value("active.json")).toEqual(opened);
     expect(box.folder.value("candidate.json")).toBeNull();
     expect(box.machine.take()).toEqual([

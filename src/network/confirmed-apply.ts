@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import type { Clock, Log, Timer } from "../io/types.ts";
 import { applyPlan, enforcePlan } from "./apply.ts";
+import { awaitAddresses } from "./await-addresses.ts";
 import type { Resolved } from "./firewall.ts";
 import { hostNames, mayCutOff, type NetworkPlan, planNetwork } from "./plan.ts";
 import type { Revision, RevisionFiles } from "./revision-files.ts";
@@ -16,7 +17,10 @@ import { type NetworkSystem, WAITING } from "./system.ts";
 export type Applied = {
   readonly revision: number;
   readonly confirmBefore: string | null;
+  /** Host names of instances that have no address now. */
   readonly unresolved: readonly string[];
+  /** Addresses that no interface has yet, e.g. `10.5.6.100 on eth1: no cable`. */
+  readonly missing: readonly string[];
 };
 
 /** It cannot be done as things stand; nothing was changed. */
@@ -85,7 +89,8 @@ export class ConfirmedApply {
       if (!mayCutOff(before, plan)) {
         await applyPlan(system, plan);
         this.#confirm(revision);
-        return { revision: revision.number, confirmBefore: null, unresolved: plan.unresolved };
+        const { unresolved } = plan;
+        return { revision: revision.number, confirmBefore: null, unresolved, missing: [] };
       }
       return this.#try(revision, plan);
     });
@@ -138,7 +143,9 @@ export class ConfirmedApply {
     const timer = clock.after(end - clock.now(), () => void this.#expire(number));
     this.#waiting = { revision, timer };
     log.info("applied", { revision: number, confirmBefore });
-    return { revision: number, confirmBefore, unresolved: plan.unresolved };
+    // It runs already and the time is counted: not being able to look is no failure of it.
+    const missing = await awaitAddresses(system, clock, plan.addresses).catch(() => []);
+    return { revision: number, confirmBefore, unresolved: plan.unresolved, missing };
   }
 
   #expire(revision: number): Promise<void> {

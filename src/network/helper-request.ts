@@ -24,6 +24,8 @@ export type HelperAnswer =
       readonly confirmBefore?: string | null;
       /** Host names of instances that have no address now. */
       readonly unresolved?: readonly string[];
+      /** Addresses that no interface has yet, each with the reason. */
+      readonly missing?: readonly string[];
     }
   | { readonly ok: false; readonly code: HelperErrorCode; readonly error: string };
 

@@ -115,6 +115,10 @@ describe("apply and confirm", () => {
       revision: 1,
       confirmBefore: "2026-01-01T00:02:00.000Z",
       unresolved: [],
+      missing: [
+        "10.6.6.100 on eth2: there is no such interface",
+        "fd00:6::100 on eth2: there is no such interface",
+      ],
     });
     expect(one.helper.isBusy).toBe(true);
     expect(await ask(one, { verb: "apply" })).toMatchObject({ code: "confirm-pending" });

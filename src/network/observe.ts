@@ -3,7 +3,17 @@ import type { Ban } from "./firewall-parts.ts";
 import { type PolicyRule, readRules } from "./rules.ts";
 import { FIREWALL_LOADED, NETPLAN_FILE, type NetworkSystem } from "./system.ts";
 
+/** An interface of the machine. */
+export type Link = {
+  readonly name: string;
+  /** Something is at the other end of the cable. */
+  readonly hasCarrier: boolean;
+  /** Of global scope, without prefix length. */
+  readonly addresses: readonly string[];
+};
+
 export type Observed = {
+  readonly links: readonly Link[];
   /** null = there is no file of ours. */
   readonly netplan: string | null;
   readonly rules: readonly PolicyRule[];
@@ -21,14 +31,29 @@ export async function observe(system: NetworkSystem): Promise<Observed> {
     readRules(6, await listRules6(system)),
   ];
   const mark = readMark(await run(["nft", "-j", "list", "counters"]));
+  const links = await observeLinks(system);
   const loaded = system.read(FIREWALL_LOADED);
   const isLoaded = mark !== null && loaded?.includes(`comment "${mark}"`) === true;
   return {
+    links,
     netplan: system.read(NETPLAN_FILE),
     rules: [...rules4, ...rules6],
     mark,
     firewall: isLoaded ? loaded : null,
   };
+}
+
+/** Rejects with CommandError. */
+export async function observeLinks({ run }: NetworkSystem): Promise<readonly Link[]> {
+  const listed = JSON.parse(await run(["ip", "-j", "addr", "show"])) as readonly Listed[];
+  return listed.flatMap(({ ifname, flags, addr_info }) => {
+    if (typeof ifname !== "string" || !Array.isArray(addr_info)) return [];
+    const addresses = (addr_info as readonly Listed[]).flatMap(({ scope, local }) =>
+      scope === "global" && typeof local === "string" ? [local] : [],
+    );
+    const hasCarrier = Array.isArray(flags) && flags.includes("LOWER_UP");
+    return [{ name: ifname, hasCarrier, addresses }];
+  });
 }
 
 /** A kernel without IPv6 has no rules of it either. */

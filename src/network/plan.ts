@@ -2,14 +2,20 @@
  * From the configuration to what the machine shall be like: netplan YAML, `ip rule` lines, the nft table.
  * Pure: the same configuration (and addresses of instances that have a name) gives the same plan.
  */
+import { canonicalAddress } from "../config/address-class.ts";
 import type { Config } from "../config/config.ts";
 import { type Firewall, planFirewall, type Resolved } from "./firewall.ts";
 import { netplanText } from "./netplan.ts";
 import { type PolicyRule, policyRules, ruleCommand } from "./rules.ts";
 import { NETPLAN_FILE } from "./system.ts";
-import { zonesOf } from "./zones.ts";
+import { type Zone, zonesOf } from "./zones.ts";
+
+/** An address that an interface shall have. */
+export type PlannedAddress = { readonly interface: string; readonly address: string };
 
 export type NetworkPlan = {
+  /** Without that of eth0 by DHCP. */
+  readonly addresses: readonly PlannedAddress[];
   /** The text of NETPLAN_FILE. */
   readonly netplan: string;
   readonly rules: readonly PolicyRule[];
@@ -21,11 +27,27 @@ export type NetworkPlan = {
 export function planNetwork(config: Config, resolved: Resolved): NetworkPlan {
   const zones = zonesOf(config);
   return {
+    addresses: addressesOf(config, zones),
     netplan: netplanText(config, zones),
     rules: policyRules(zones),
     firewall: planFirewall(config, zones, resolved),
     unresolved: hostNames(config).filter((name) => !resolved.has(name)),
   };
+}
+
+function addressesOf(config: Config, zones: readonly Zone[]): readonly PlannedAddress[] {
+  const { eth0, inside } = config.appliance;
+  const own = eth0.mode === "static" ? [{ interface: "eth0", address: eth0.address }] : [];
+  const ofZones = zones.flatMap((zone) => {
+    if (zone.kind === "auto") return [];
+    const { interface: name, address, address6 } = zone.network;
+    const both = address6 === null ? [address] : [address, canonicalAddress(address6)];
+    return both.map((one) => ({ interface: name, address: one }));
+  });
+  return [...own, ...inside, ...ofZones].map((one) => ({
+    interface: one.interface,
+    address: one.address,
+  }));
 }
 
 /** Host names of instances, which a plan needs the addresses of. */

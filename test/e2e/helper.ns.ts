@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { runCommand } from "../../src/io/command.ts";
 import { manualZone } from "../network/documents.ts";
 
-const MAIN = join(import.meta.dir, "../../src/main.ts");
+const PEQUOD = process.env["PEQUOD_BIN"] ?? join(import.meta.dir, "../../dist/pequod");
 const NOBODY = 65_534;
 const folder = mkdtempSync(join(tmpdir(), "pequod-helper-"));
 const config = join(folder, "config");
@@ -32,9 +32,10 @@ const enter = (...argv: string[]): string[] => [
 const inside = (...argv: string[]): Promise<string> => runCommand(enter(...argv));
 
 async function startHelper(): Promise<void> {
-  const argv = [process.execPath, MAIN, "helper", "--socket", socket, "--data", folder];
+  const argv = [PEQUOD, "helper", "--socket", socket, "--data", folder];
   helper = Bun.spawn(enter(...argv), { stderr: "pipe", stdin: "ignore", stdout: "ignore" });
-  for (let tries = 0; tries < 200 && !(await isListening()); tries += 1) {
+  for (let tries = 0; tries < 600 && !(await isListening()); tries += 1) {
+    if (helper.exitCode !== null) throw new Error(await killHelper());
     await runCommand(["sleep", "0.05"]);
   }
   chmodSync(socket, 0o666);
@@ -44,7 +45,7 @@ async function startHelper(): Promise<void> {
 async function killHelper(): Promise<string> {
   helper?.kill("SIGKILL");
   await helper?.exited;
-  const log = await new Response(helper?.stderr).text();
+  const log = helper === null ? "" : await new Response(helper.stderr).text();
   helper = null;
   return log;
 }
@@ -192,12 +193,12 @@ describe("apply on a real machine", () => {
       await inside("ip", "rule", "del", "priority", priority);
     }
     await inside("nft", "delete", "table", "inet", "pequod");
-    await inside(process.execPath, MAIN, "helper", "--boot", "--data", folder);
+    await inside(PEQUOD, "helper", "--boot", "--data", folder);
     expect(await rules()).toContain("from 10.5.6.100 lookup 1001");
     expect(await inside("nft", "list", "tables")).toBe("table inet pequod\n");
-    const dry = await inside(process.execPath, MAIN, "apply", "--dry-run", "--data", folder);
+    const dry = await inside(PEQUOD, "apply", "--dry-run", "--data", folder);
     expect(dry).toContain("ip -4 rule add from 10.5.6.100/32 lookup 1001 priority 10010");
-    const again = await inside(process.execPath, MAIN, "apply", "--data", folder);
+    const again = await inside(PEQUOD, "apply", "--data", folder);
     expect(again).toBe("nothing to do\n");
   });
 });

@@ -50,6 +50,13 @@ export class Box {
     });
   }
 
+  /** Lets everything run until that many timers wait. */
+  async untilTimers(count: number): Promise<void> {
+    for (let turn = 0; turn < 1000 && this.clock.pending < count; turn += 1)
+      await Promise.resolve();
+    if (this.clock.pending < count) throw new Error(`${this.clock.pending} timers wait`);
+  }
+
   /** Lets everything that was set off come to its end. */
   async settle(): Promise<void> {
     await this.apply.refresh();

@@ -13,6 +13,8 @@ export class Machine implements NetworkSystem {
   readonly rules: { 4: Rule[]; 6: Rule[] } = { 4: [], 6: [] };
   /** By set name, as `nft -j` lists the elements. */
   readonly bans = new Map<string, { val: string; timeout: number; expires: number }[]>();
+  /** Interfaces with a cable and their addresses. */
+  readonly links = new Map<string, string[]>();
   mark: string | null = null;
   /** Command lines, `write PATH` and `remove PATH`, without those that only look. */
   readonly done: string[] = [];
@@ -51,6 +53,14 @@ export class Machine implements NetworkSystem {
   #look(line: string): string {
     if (line === "ip -4 -j rule show") return JSON.stringify(this.rules[4]);
     if (line === "ip -6 -j rule show") return JSON.stringify(this.rules[6]);
+    if (line === "ip -j addr show") {
+      const listed = [...this.links].map(([ifname, addresses]) => ({
+        ifname,
+        flags: ["UP", "LOWER_UP"],
+        addr_info: addresses.map((local) => ({ scope: "global", local })),
+      }));
+      return JSON.stringify(listed);
+    }
     const own = { family: "inet", table: "pequod" };
     if (line === "nft -j list counters") {
       const found = this.mark === null ? [] : [{ ...own, name: "dropped", comment: this.mark }];
