@@ -19,7 +19,7 @@ const KINDS: readonly Kind[] = ["datagrams", "streams"];
 
 const ROUND_MESSAGES = 1000;
 /** Objects that all rounds together may add: what the engine keeps of its own, no trace of messages. */
-const GROWTH_OBJECTS = 5000;
+const GROWTH_OBJECTS = 2500;
 
 const corpus: string[] = [];
 
