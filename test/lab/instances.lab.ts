@@ -4,6 +4,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { decodeAlaw, startCapture } from "./capture.ts";
 import { type Lab, openLab } from "./lab.ts";
+import { ANCHOR } from "./peers.ts";
 import { measureSamples } from "./tone.ts";
 
 let lab: Lab;
@@ -56,23 +57,26 @@ test("a number that is registered at the other instance only is not reached", as
   await lab.portsAreFree();
 });
 
-test("with an instance that speaks SRTP no packet is readable on either side", async () => {
-  const inside = await startCapture("eth0");
-  const outside = await startCapture("eth1");
-  const phone = await lab.phone("home-b", "103", "othercompany");
-  phone.dial("602");
-  await phone.expects("CALL_PROGRESS");
-  await phone.hears(800, 2);
-  await phone.expects("CALL_ESTABLISHED", 12_000);
-  await phone.hears(1200, 2);
-  await phone.hangsUp();
-  await lab.portsAreFree();
-  for (const capture of [inside, outside]) {
-    const packets = await capture.stop();
-    expect(packets.length).toBeGreaterThan(200);
-    for (const window of measureSamples(decodeAlaw(packets))) expect(window.hz).toBeNull();
-  }
-});
+test.skipIf(ANCHOR)(
+  "with an instance that speaks SRTP no packet is readable on either side",
+  async () => {
+    const inside = await startCapture("eth0");
+    const outside = await startCapture("eth1");
+    const phone = await lab.phone("home-b", "103", "othercompany");
+    phone.dial("602");
+    await phone.expects("CALL_PROGRESS");
+    await phone.hears(800, 2);
+    await phone.expects("CALL_ESTABLISHED", 12_000);
+    await phone.hears(1200, 2);
+    await phone.hangsUp();
+    await lab.portsAreFree();
+    for (const capture of [inside, outside]) {
+      const packets = await capture.stop();
+      expect(packets.length).toBeGreaterThan(200);
+      for (const window of measureSamples(decodeAlaw(packets))) expect(window.hz).toBeNull();
+    }
+  },
+);
 
 test("a lan phone with RTP and an internet phone with SRTP talk through an instance with SRTP", async () => {
   const lan = await lab.phone("lan", "102", "othercompany");

@@ -5,7 +5,7 @@
 import { startAnchor } from "./anchor.ts";
 import { type Instance, startInstance } from "./asterisk.ts";
 import type { Front } from "./front.ts";
-import { eventually, type Place, PROXY_DMZ, PROXY_LAN } from "./peers.ts";
+import { ANCHOR, eventually, type Place, PROXY_DMZ, PROXY_LAN } from "./peers.ts";
 import { startPequod } from "./pequod.ts";
 import { Phone, type PhoneOptions } from "./phone.ts";
 
@@ -80,9 +80,8 @@ function service(place: Place): Pick<PhoneOptions, "proxy" | "transport" | "medi
 
 /** Starts everything but phones. */
 export async function openLab(): Promise<Lab> {
-  const isAnchor = process.env.PEQUOD_LAB_FRONT === "anchor";
   const [front, mycompany, othercompany] = await Promise.all([
-    isAnchor ? startAnchor() : startPequod(),
+    ANCHOR ? startAnchor() : startPequod(),
     startInstance({
       name: "mycompany",
       place: "instance-a",
@@ -95,7 +94,7 @@ export async function openLab(): Promise<Lab> {
       place: "instance-b",
       address: "10.0.1.11",
       toneHz: 1200,
-      media: isAnchor ? "rtp" : "srtp",
+      media: ANCHOR ? "rtp" : "srtp",
     }),
   ]);
   return new Lab(front, mycompany, othercompany);

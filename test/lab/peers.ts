@@ -9,6 +9,8 @@ export const LAB = process.env.PEQUOD_LAB ?? "/var/tmp/pequod-lab";
 export const TREE = join(LAB, "tree");
 /** Minutes of ringing and of hold instead of seconds. */
 export const LONG = process.env.PEQUOD_LAB_LONG === "1";
+/** Kamailio and rtpengine in the product's place; both instances then speak UDP and RTP. */
+export const ANCHOR = process.env.PEQUOD_LAB_FRONT === "anchor";
 export const HERE = import.meta.dir;
 
 /** The places of topology.sh where something can run. */
@@ -24,7 +26,7 @@ export type Peer = {
   readonly stdout: ReadableStream<Uint8Array>;
   readonly exited: Promise<number>;
   write(bytes: Uint8Array): void;
-  /** SIGTERM, then SIGKILL after 5 s; resolves with the exit code. */
+  /** SIGTERM, after 15 s SIGKILL (the product waits for open requests); resolves with the exit code. */
   stop(): Promise<number>;
 };
 
@@ -63,7 +65,7 @@ export function startPeer(
 
 async function stopProcess(child: Bun.Subprocess): Promise<number> {
   child.kill("SIGTERM");
-  const deadline = setTimeout(() => child.kill("SIGKILL"), 5000);
+  const deadline = setTimeout(() => child.kill("SIGKILL"), 15_000);
   const code = await child.exited;
   clearTimeout(deadline);
   return code;

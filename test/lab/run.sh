@@ -4,6 +4,9 @@
 # *.lab.ts files (default: all).
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
+files=()
+for file in "$@"; do files+=("$(readlink -f "$file")"); done
+[ $# -gt 0 ] || files=("$here"/*.lab.ts)
 cd "$here/../.."
 export PEQUOD_LAB=${PEQUOD_LAB:-/var/tmp/pequod-lab}
 export PEQUOD_BIN=${PEQUOD_BIN:-$PWD/dist/pequod}
@@ -22,7 +25,6 @@ trap '"$here/topology.sh" down' EXIT
 trap 'exit 130' INT TERM
 "$here/topology.sh" up 9>&-
 
-[ $# -gt 0 ] || set -- "$here"/*.lab.ts
 # Real phones play by the clock: on a machine whose neighbours take its time away for a moment they tear
 # their own sound. One second try tells that from a fault of ours.
-node_modules/.bin/bun test --timeout 60000 --retry=1 "$@" 9>&- || { echo "lab: logs are in $PEQUOD_LAB/tree/lab (phones, instances) and $PEQUOD_LAB/run (product)" >&2; exit 1; }
+node_modules/.bin/bun test --timeout 60000 --retry=1 "${files[@]}" 9>&- || { echo "lab: logs are in $PEQUOD_LAB/tree/lab (phones, instances) and $PEQUOD_LAB/run (product)" >&2; exit 1; }
