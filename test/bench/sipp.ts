@@ -146,7 +146,12 @@ export async function placeCallsAtRate(o: CallsOptions): Promise<CallsResult> {
   const argv = ["sipp", o.target, "-t", o.transport, "-i", o.address, "-nostdin"];
   argv.push("-sf", `${IN_TREE}/phone-${o.body}-${isTls ? "srtp" : "rtp"}.xml`);
   argv.push("-inf", `${IN_TREE}/users.csv`, "-m", `${total}`, "-r", `${o.rate}`);
-  argv.push("-l", `${Math.max(1000, o.rate * 4)}`, "-timeout", `${Math.ceil(o.seconds * 2 + 8)}`);
+  argv.push(
+    "-l",
+    `${Math.max(1000, o.rate * 4)}`,
+    "-timeout",
+    `${Math.ceil(o.seconds * 1.25 + 4)}`,
+  );
   argv.push("-trace_stat", "-stf", `${IN_TREE}/counts/phone.csv`, "-fd", "1");
   argv.push("-max_socket", "20000", "-buff_size", "4194304", "-timer_resol", "5");
   if (isTls) argv.push("-tls_cert", `${IN_TREE}/tls.crt`, "-tls_key", `${IN_TREE}/tls.key`);
