@@ -85,6 +85,21 @@ describe("an apply that may cut the operator off", () => {
     expect(box.apply.isBusy).toBe(false);
   });
 
+  test("keeps its process until the undo is through", async () => {
+    const box = await boxWithCandidate();
+    await box.apply.apply();
+    const wasBusy: boolean[] = [];
+    const { remove } = box.machine;
+    box.machine.remove = (path) => {
+      wasBusy.push(box.apply.isBusy);
+      remove.call(box.machine, path);
+    };
+    box.clock.advance(120_000);
+    await box.settle();
+    expect(wasBusy).toEqual([true]);
+    expect(box.apply.isBusy).toBe(false);
+  });
+
   test("that was undone cannot be confirmed any more", async () => {
     const box = await boxWithCandidate();
     await box.apply.apply();

@@ -52,6 +52,7 @@ export class ConfirmedApply {
   #waiting: { readonly revision: Revision; readonly timer: Timer } | null = null;
   /** An undo that did not come through is tried again until it does. */
   #retry: Timer | null = null;
+  #isUndoing = false;
   /** One thing at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -59,9 +60,9 @@ export class ConfirmedApply {
     this.#o = o;
   }
 
-  /** Whether this process must stay. */
+  /** Whether this process must stay: also until an undo under way is through. */
   get isBusy(): boolean {
-    return this.#waiting !== null || this.#retry !== null;
+    return this.#waiting !== null || this.#retry !== null || this.#isUndoing;
   }
 
   /** At start: an apply that the last process left waiting is undone. */
@@ -151,8 +152,11 @@ export class ConfirmedApply {
   #expire(revision: number): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#waiting?.revision.number !== revision) return;
+      this.#isUndoing = true;
       this.#waiting = null;
-      await this.#undo(revision, "no confirmation came in time");
+      await this.#undo(revision, "no confirmation came in time").finally(() => {
+        this.#isUndoing = false;
+      });
     });
   }
 
