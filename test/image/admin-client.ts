@@ -53,7 +53,7 @@ export class AdminClient {
       const status = await this.does("GET", `proxies/${name}/status`);
       if (status["state"] === state) return status;
       throw new Error(`proxy ${name}: ${JSON.stringify(status)}`);
-    });
+    }, 120_000);
   }
 
   /** SHA-256 of the certificate it shows. */
