@@ -19,9 +19,11 @@ import { UnknownDomains } from "./unknown-domain.ts";
 
 type Choice =
   | { readonly instance: Instance }
-  | { readonly refuse: 403; readonly reason: string }
+  | { readonly refuse: 403 | 416; readonly reason: string }
   | "ourselves"
   | "unknown";
+
+const isDialable = (uri: string): boolean => isSipUri(uri) || /^(tel|urn):/i.test(uri);
 
 /** There the token alone decides: From and Request-URI are what the dialog's ends have agreed on. */
 function isWithinDialog(request: SipRequest): boolean {
@@ -98,14 +100,17 @@ export class FromPhone {
       return isBound ? { instance } : { refuse: 403, reason: "other-domain" };
     }
     const instance = this.#byUri(request.uri) ?? this.#byCall(request) ?? this.#byCaller(request);
-    if (instance === undefined) return this.#isOurself(request) ? "ourselves" : "unknown";
+    if (instance === undefined) {
+      if (!isDialable(request.uri)) return { refuse: 416, reason: "uri-scheme" };
+      return this.#isOurself(request) ? "ourselves" : "unknown";
+    }
     if (this.#speaksForAnother(request, instance)) return { refuse: 403, reason: "other-domain" };
     return { instance };
   }
 
-  /** A number without a domain (tel:, RFC 3966) is dialled at the caller's own instance. */
+  /** A number without a domain (tel:, RFC 3966; urn:service, RFC 5031) is dialled at the caller's instance. */
   #byCaller(request: SipRequest): Instance | undefined {
-    if (isSipUri(request.uri)) return undefined;
+    if (isSipUri(request.uri) || !isDialable(request.uri)) return undefined;
     return this.#byUri(parseNameAddr(request.headers.get("from") ?? "").uri);
   }
 

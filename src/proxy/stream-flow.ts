@@ -35,6 +35,7 @@ export class StreamFlow implements Flow {
   #connection: Connection | null = null;
   #isOpen = true;
   #deadline: Timer | null = null;
+  #messages = 0;
   /** Requests for domains nobody here knows (DESIGN: ten and the connection is closed). */
   unknownDomains = 0;
   /** It had its time to register and did not. */
@@ -43,7 +44,10 @@ export class StreamFlow implements Flow {
   constructor(o: StreamFlowOptions) {
     this.#o = o;
     this.#reader = new StreamReader(o.limits, {
-      message: (bytes) => o.message(bytes, this),
+      message: (bytes) => {
+        this.#messages++;
+        o.message(bytes, this);
+      },
       keepAlive: () => void this.send(PONG),
       broken: ({ reason, partial }) => {
         o.count(`framing-${reason}`);
@@ -129,9 +133,14 @@ export class StreamFlow implements Flow {
   #received(bytes: Uint8Array): void {
     if (!this.#isOpen) return;
     const wasWaiting = this.#reader.bufferedBytes > 0;
+    const before = this.#messages;
     this.#reader.push(bytes);
+    if (!this.#isOpen) return; // it is being ended, by a deadline of its own
     if (this.#reader.bufferedBytes === 0) this.#disarm();
-    else if (!wasWaiting) this.#arm(this.#o.limits.messageMs, "message-timeout");
+    // Each message has its time from its own first byte.
+    else if (!wasWaiting || this.#messages > before) {
+      this.#arm(this.#o.limits.messageMs, "message-timeout");
+    }
   }
 
   #arm(delayMs: number, reason: string | null): void {

@@ -50,8 +50,8 @@ const OUTCOMES: Readonly<Record<TortureRfc, Readonly<Record<string, string>>>> =
     // 3.2 and 3.3
     badbranch: PASSED,
     insuf: "malformed",
-    unkscm: PASSED, // the caller's instance knows its schemes: 416 is its word
-    novelsc: PASSED,
+    unkscm: "416",
+    novelsc: "416",
     unksm2: "403", // a REGISTER for nobody's address
     bext01: "420",
     invut: PASSED,
