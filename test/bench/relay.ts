@@ -18,6 +18,7 @@ const CALLS = 200;
 const SEARCH_CALLS = 1000;
 const SEARCH_FROM = 40_000;
 const SEARCH_TO = 200_000;
+const SEARCH_GRAIN = 0.12;
 
 type Sut = (typeof SUTS)[number];
 
@@ -25,7 +26,8 @@ export type RelayBenchOptions = {
   readonly identity: Identity;
   readonly rounds: number;
   readonly seconds: number;
-  readonly isSearching: boolean;
+  /** performance.now() at which the search for the highest rates ends; 0 = no search. */
+  readonly searchUntilMs: number;
 };
 
 /** A system with its calls up and a load on them. */
@@ -33,11 +35,11 @@ type Loaded = { readonly load: RtpLoad; stop(): Promise<void> };
 
 export async function relayBench(o: RelayBenchOptions): Promise<void> {
   await fixedRates(o);
-  if (!o.isSearching) return;
   for (const mode of MODES) {
-    const best = { pequod: 0, rtpengine: 0 };
-    for (const sut of SUTS) best[sut] = await highestRate(o, sut, mode);
-    row(`relay ${mode}, most of one core`, "packets/s", best.pequod, best.rtpengine);
+    const own = await highestRate(o, "pequod", mode);
+    const peer = own === null ? null : await highestRate(o, "rtpengine", mode);
+    if (own === null || peer === null) return;
+    row(`relay ${mode}, most of one core`, "packets/s", own, peer);
   }
 }
 
@@ -129,15 +131,23 @@ async function raise(
   return { load, stop: () => load.stop().then(child.stop) };
 }
 
-/** Fresh calls after a rate that failed: rtpengine gives flooded streams up for good. */
-async function highestRate(o: RelayBenchOptions, sut: Sut, mode: RelayMode): Promise<number> {
+/**
+ * Fresh calls after a rate that failed: rtpengine gives flooded streams up for good. Null when the time was
+ * up before it was found.
+ */
+async function highestRate(
+  o: RelayBenchOptions,
+  sut: Sut,
+  mode: RelayMode,
+): Promise<number | null> {
   let good = 0;
   let bad = SEARCH_TO;
   let pps = SEARCH_FROM;
-  while (bad - good > 0.08 * bad) {
+  while (bad - good > SEARCH_GRAIN * bad) {
+    if (performance.now() > o.searchUntilMs) return null;
     const { load, stop } = await raise(o, sut, mode, SEARCH_CALLS);
     await warm(load);
-    for (let isGood = true; isGood && bad - good > 0.08 * bad; ) {
+    for (let isGood = true; isGood && bad - good > SEARCH_GRAIN * bad; ) {
       const probe = await load.probe(pps, 2);
       isGood = probe.loss < 0.001 && probe.p50Us <= 1000 && probe.wrong === 0;
       tell("relay-search", { sut, mode, isGood, ...probe });
