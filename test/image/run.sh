@@ -27,4 +27,4 @@ for address in 10.5.6.254 10.5.6.20; do ip -n "$space" address add "$address/24"
 ip -n "$space" address add 198.51.100.7/32 dev lo
 
 [ $# -gt 0 ] || set -- ./test/image/*.image.ts
-ip netns exec "$space" node_modules/.bin/bun test --timeout 400000 "$@"
+ip netns exec "$space" node_modules/.bin/bun test --timeout 700000 "$@"
