@@ -25,8 +25,8 @@ function place(store = new PowerCutStore()) {
   const users = new Users({ store, random });
   const sessions = new Sessions({ clock, random });
   const access = accessOperations({ users, sessions, passwords: quick, clock, log });
-  const setUp = (code: string, password = PASSWORD, username = "anna") =>
-    access.setUp({ code, username, password });
+  const setUp = (code: string, password = PASSWORD, username = "anna", address = "192.0.2.1") =>
+    access.setUp({ code, username, password, address });
   const signIn = (password: string, address = "192.0.2.1", username = "anna") =>
     access.signIn({ username, password, address });
   return { clock, lines, users, sessions, access, setUp, signIn, store };
@@ -79,6 +79,14 @@ describe("set-up", () => {
     expect(typeOf(await setUp(code))).toBe("done");
   });
 
+  test("a stranger who guesses codes does not keep the owner from set-up", async () => {
+    const { users, setUp } = place();
+    for (let at = 0; at < 6; at += 1) await setUp("WRONG", PASSWORD, "mallory", "198.51.100.9");
+    const stranger = await setUp("WRONG", PASSWORD, "mallory", "198.51.100.9");
+    expect(typeOf(stranger)).toBe("too-many-tries");
+    expect(typeOf(await setUp(users.setupCode ?? ""))).toBe("done");
+  });
+
   test("a weak password and an odd name are told together and cost nothing", async () => {
     const { users, setUp } = place();
     const code = users.setupCode ?? "";
@@ -98,9 +106,10 @@ describe("set-up", () => {
   });
 
   test("a damaged file of users does not open set-up again", () => {
-    for (const text of ["", "{ half", '{"users":[]}', '{"users":[{"name":"anna"}]}']) {
+    const half = ["", "{ half", "null", '{"users":[]}', '{"users":[null]}'];
+    for (const text of [...half, '{"users":[{"name":"anna"}]}']) {
       const store = new PowerCutStore(new Map([["admin/users.json", text]]));
-      expect(() => place(store)).toThrow();
+      expect(() => place(store)).toThrow("admin/users.json is damaged; put it back");
     }
   });
 });

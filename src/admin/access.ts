@@ -24,7 +24,6 @@ const LONGEST_PAUSE_OF_NAME_MS = 60_000;
 const MOST_WAITING = 8;
 const SHORTEST_PASSWORD = 8;
 const LONGEST_PASSWORD = 1024;
-const SETUP = "setup";
 
 type AccessOptions = {
   readonly users: Users;
@@ -96,14 +95,16 @@ class Access implements AccessOperations {
     code: string;
     username: string;
     password: string;
+    address: string;
   }): Promise<Outcome<SignedIn>> {
     const { users, sessions, passwords, clock, log } = this.#o;
     if (users.setupCode === null) return refused("already-set-up");
-    const pause = this.#byAddress.pauseSeconds(SETUP);
+    // By address only: 80 bits need no more, and a stranger must not keep the owner from set-up.
+    const pause = this.#byAddress.pauseSeconds(given.address);
     if (pause > 0) return mustWait(pause);
     if (!users.isSetupCode(given.code)) {
-      this.#byAddress.failed(SETUP);
-      log.warn("setup-code-wrong", {});
+      this.#byAddress.failed(given.address);
+      log.warn("setup-code-wrong", { address: given.address });
       return refused("wrong-code");
     }
     const problems = accountProblems(given.username, given.password);
@@ -115,7 +116,8 @@ class Access implements AccessOperations {
     if (this.isSetUp()) return refused("already-set-up");
     const createdAt = new Date(clock.now()).toISOString();
     users.add({ name: given.username, passwordHash, createdAt });
-    log.info("set-up", { user: given.username });
+    this.#byAddress.succeeded(given.address);
+    log.info("set-up", { user: given.username, address: given.address });
     return done(sessions.open(given.username));
   }
 

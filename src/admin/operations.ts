@@ -174,7 +174,12 @@ export type ChangeOperations = {
 export type AccessOperations = {
   isSetUp(): boolean;
   /** Refusals: already-set-up, wrong-code, too-many-tries, invalid. */
-  setUp(o: { code: string; username: string; password: string }): Promise<Outcome<SignedIn>>;
+  setUp(o: {
+    code: string;
+    username: string;
+    password: string;
+    address: string;
+  }): Promise<Outcome<SignedIn>>;
   /** `address` of the client, for the limit of tries. Refusals: wrong-login, too-many-tries. */
   signIn(o: { username: string; password: string; address: string }): Promise<Outcome<SignedIn>>;
   signOut(token: string): void;

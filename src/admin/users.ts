@@ -33,12 +33,21 @@ function hashOfCode(code: string): Uint8Array {
   return createHash("sha256").update(plain).digest();
 }
 
+/** The file of users cannot be trusted; `message` is one clear line for the operator. */
+export class UsersError extends Error {
+  override readonly name = "UsersError";
+
+  constructor() {
+    super(`${USERS} is damaged; put it back, or remove it to set the appliance up with a new code`);
+  }
+}
+
 export class Users {
   readonly #store: TextStore;
   #users: readonly User[];
   #setupCode: string | null;
 
-  /** Throws when users.json is damaged: opening set-up again would hand the appliance to a stranger. */
+  /** Throws UsersError when users.json is damaged: opening set-up again would hand the appliance to a stranger. */
   constructor(o: { readonly store: TextStore; random(lengthBytes: number): Uint8Array }) {
     this.#store = o.store;
     this.#users = readUsers(o.store.read(USERS));
@@ -78,12 +87,20 @@ export class Users {
 
 function readUsers(text: string | null): readonly User[] {
   if (text === null) return [];
-  const { users } = JSON.parse(text) as { users?: unknown };
-  if (!Array.isArray(users) || users.length === 0) throw new Error(`${USERS} is damaged`);
-  return users.map(({ name, passwordHash, createdAt }: Partial<User>) => {
-    if (typeof name !== "string" || typeof passwordHash !== "string") {
-      throw new Error(`${USERS} is damaged`);
-    }
+  const users = listIn(text);
+  if (users.length === 0) throw new UsersError();
+  return users.map((user) => {
+    const { name, passwordHash, createdAt }: Partial<User> = user ?? {};
+    if (typeof name !== "string" || typeof passwordHash !== "string") throw new UsersError();
     return { name, passwordHash, createdAt: createdAt ?? "" };
   });
+}
+
+function listIn(text: string): readonly (Partial<User> | null)[] {
+  try {
+    const { users } = JSON.parse(text);
+    return Array.isArray(users) ? users : [];
+  } catch {
+    return [];
+  }
 }

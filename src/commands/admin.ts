@@ -11,6 +11,7 @@ import type { Admin } from "../admin/open.ts";
 import type { Operations } from "../admin/operations.ts";
 import { pages } from "../admin/pages/pages.tsx";
 import { ChildSupervisor } from "../admin/supervisor.ts";
+import { UsersError } from "../admin/users.ts";
 import { type HttpsServer, serveHttps } from "../io/https-server.ts";
 import { listInterfaces } from "../io/interfaces.ts";
 import { type Endpoint, type Identity, ListenError, type Log } from "../io/types.ts";
@@ -176,7 +177,9 @@ export async function adminCommand(given: readonly string[]): Promise<number> {
     await run(folder, endpoint, !flags.has("no-systemd") && hasSystemd());
     return 0;
   } catch (error) {
-    if (error instanceof ListenError) throw new InputError(error.message);
+    if (error instanceof ListenError || error instanceof UsersError) {
+      throw new InputError(error.message);
+    }
     throw error;
   }
 }

@@ -15,7 +15,7 @@ export function openRoutes({ access }: Operations): Hono<AdminEnv> {
     if (access.isSetUp()) return problemResponse(refusal("already-set-up"));
     const body = await readBody(c, setupSchema);
     if (!body.ok) return problemResponse(body.refusal);
-    const outcome = await access.setUp(body.value);
+    const outcome = await access.setUp({ ...body.value, address: c.env.address });
     if (!outcome.ok) return problemResponse(outcome.refusal);
     setSessionCookie(c, outcome.value);
     return c.json(told(outcome.value), 201);

@@ -138,7 +138,11 @@ async function setUp(c: Context<AdminEnv>, site: Site) {
   if (password !== typedText(typed, "repeat")) {
     return show(makeRefusal("invalid", { problems: [{ path: "repeat", message: "" }] }));
   }
-  const created = await site.operations.access.setUp({ ...given, password });
+  const created = await site.operations.access.setUp({
+    ...given,
+    password,
+    address: c.env.address,
+  });
   if (!created.ok) return show(created.refusal);
   setSessionCookie(c, created.value);
   return goTo(c, "/setup");
