@@ -28,12 +28,14 @@ freshFolder();
 try {
   if (wants("relay")) {
     const searchUntilMs = isQuick ? 0 : performance.now() + RELAY_MS;
-    await relayBench({ identity, rounds, seconds: isQuick ? 2 : 3, searchUntilMs });
+    const rates = isQuick ? [50_000] : [20_000, 50_000];
+    await relayBench({ identity, rates, rounds, seconds: isQuick ? 2 : 3, searchUntilMs });
   }
   if (wants("memory")) await memoryBench(identity);
   if (wants("sip")) {
     const searchUntilMs = isQuick ? 0 : performance.now() + SIP_MS;
-    await sipBench({ identity, rounds, seconds: isQuick ? 3 : 4, searchUntilMs });
+    const [seconds, warmSeconds] = isQuick ? [3, 3] : [4, 6];
+    await sipBench({ identity, rounds, seconds, warmSeconds, searchUntilMs });
   }
 } finally {
   await stopAll();

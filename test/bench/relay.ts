@@ -13,7 +13,7 @@ import { type RelayMode, rtpengineSessions, startRtpengine } from "./rtpengine.t
 
 const MODES: readonly RelayMode[] = ["rtp-rtp", "srtp-rtp", "srtp-srtp"];
 const SUTS = ["pequod", "rtpengine"] as const;
-const RATES = [20_000, 50_000] as const;
+const WARM_RATES = [20_000, 50_000] as const;
 const CALLS = 200;
 const SEARCH_CALLS = 1000;
 const SEARCH_FROM = 40_000;
@@ -24,6 +24,8 @@ type Sut = (typeof SUTS)[number];
 
 export type RelayBenchOptions = {
   readonly identity: Identity;
+  /** Packets a second, over 200 calls. */
+  readonly rates: readonly number[];
   readonly rounds: number;
   readonly seconds: number;
   /** performance.now() at which the search for the highest rates ends; 0 = no search. */
@@ -47,7 +49,7 @@ async function fixedRates(o: RelayBenchOptions): Promise<void> {
   const up = new Map<string, Loaded>();
   const costs = new Map<string, number[]>();
   const plan = Array.from({ length: o.rounds }, (_, round) => round).flatMap((round) =>
-    RATES.flatMap((pps) => MODES.map((mode) => ({ round, pps, mode }))),
+    o.rates.flatMap((pps) => MODES.map((mode) => ({ round, pps, mode }))),
   );
   for (const { round, pps, mode } of plan) {
     for (const sut of round % 2 === 0 ? SUTS : SUTS.toReversed()) {
@@ -58,7 +60,7 @@ async function fixedRates(o: RelayBenchOptions): Promise<void> {
     }
   }
   for (const { stop } of up.values()) await stop();
-  for (const pps of RATES) {
+  for (const pps of o.rates) {
     for (const mode of MODES) {
       const [own, peer] = SUTS.map((sut) => median(costs.get(`${sut} ${mode} ${pps}`) ?? []));
       row(`relay ${mode}, CPU a packet at ${pps}/s`, "us", own ?? 0, peer ?? 0);
@@ -94,8 +96,8 @@ async function probeLiving(
 
 /** Compilers run in the first seconds, on the same core here: gently, then at full rate. */
 async function warm(load: RtpLoad): Promise<void> {
-  await load.probe(RATES[0], 3);
-  await load.probe(RATES[1], 1);
+  await load.probe(WARM_RATES[0], 3);
+  await load.probe(WARM_RATES[1], 1);
 }
 
 async function raise(
