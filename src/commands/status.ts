@@ -1,24 +1,36 @@
 /** `pequod status [NAME] [--data DIR] [--json]`: asks each running proxy; nothing is read from files. */
-import { existsSync, readdirSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ProxyStatus } from "../health/status.ts";
 import { askUnix } from "../io/unix-http.ts";
 import { InputError, parseArguments } from "./arguments.ts";
 
 const DEFAULT_DATA = "/var/lib/pequod";
+const UNIT_FOLDER = "/run/pequod/proxy";
 const SOCKET = "status.sock";
 
-/** Status sockets lie in DIR itself or in a folder of it, one a proxy. */
-function socketsBelow(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const found: string[] = [];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) {
-      const inner = join(folder, entry.name, SOCKET);
-      if (existsSync(inner)) found.push(inner);
-    } else if (entry.name.endsWith(".sock")) found.push(join(folder, entry.name));
+/** Where proxies started by hand have theirs, and those of an admin. */
+const places = (folder: string): readonly string[] => [folder, join(folder, "proxies")];
+
+/** In the folder itself or in a folder of it, one a proxy; none where we may not look. */
+function socketsIn(folder: string): readonly string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
   }
-  return found.sort();
+  return entries.flatMap((entry) => {
+    if (!entry.isDirectory()) return entry.name.endsWith(".sock") ? [join(folder, entry.name)] : [];
+    const inner = join(folder, entry.name, SOCKET);
+    return existsSync(inner) ? [inner] : [];
+  });
+}
+
+/** Status sockets of the proxies that keep their files in `folder`; the units' lie in `unitFolder`. */
+export function statusSockets(folder: string, unitFolder: string): readonly string[] {
+  const units = folder === DEFAULT_DATA ? [unitFolder] : [];
+  return [...places(folder), ...units].flatMap(socketsIn).sort();
 }
 
 async function ask(socket: string): Promise<ProxyStatus | null> {
@@ -57,7 +69,7 @@ export async function statusCommand(given: readonly string[]): Promise<number> {
     words: { least: 0, most: 1 },
   });
   const folder = options.get("data") ?? DEFAULT_DATA;
-  const answers = await Promise.all(socketsBelow(folder).map(ask));
+  const answers = await Promise.all(statusSockets(folder, UNIT_FOLDER).map(ask));
   const running = answers.filter((one): one is ProxyStatus => one !== null);
   const name = words[0];
   const wanted = name === undefined ? running : running.filter((one) => one.proxy === name);

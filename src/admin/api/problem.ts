@@ -24,7 +24,8 @@ export function problemResponse(refusal: Refusal): Response {
 
 /** The body as JSON value; `empty` is what no body at all means. Refusals: bad-request. */
 export async function readJson(c: Context<AdminEnv>, empty?: unknown): Promise<Outcome<unknown>> {
-  const text = await c.req.text();
+  const text = await readText(c);
+  if (text === null) return refused("bad-request", { detail: "The body did not come whole." });
   if (text.trim() === "" && empty !== undefined) return done(empty);
   try {
     return done(parseJsonText(text));
@@ -32,6 +33,15 @@ export async function readJson(c: Context<AdminEnv>, empty?: unknown): Promise<O
     if (!(error instanceof JsonSyntaxError)) throw error;
     const detail = `JSON, line ${error.line}, column ${error.column}: ${error.message}`;
     return refused("bad-request", { detail });
+  }
+}
+
+/** null = the client went away, or was too slow. */
+async function readText(c: Context<AdminEnv>): Promise<string | null> {
+  try {
+    return await c.req.text();
+  } catch {
+    return null;
   }
 }
 
