@@ -9,6 +9,7 @@ import {
   eventually,
   HERE,
   LONG,
+  onTime,
   type Place,
   runCommand,
   startPeer,
@@ -41,7 +42,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   const folder = join(TREE, "lab/instances", options.name);
   writeConfiguration(folder, options);
   const main = `/lab/instances/${options.name}/etc/asterisk.conf`;
-  const peer = startPeer(commandIn(options.place, ["asterisk", "-C", main, "-f"]), `${folder}/out`);
+  const peer = startPeer(
+    onTime(commandIn(options.place, ["asterisk", "-C", main, "-f"])),
+    `${folder}/out`,
+  );
   const console = (command: string) =>
     runCommand(commandIn(options.place, ["asterisk", "-C", main, "-rx", command]));
   await eventually(

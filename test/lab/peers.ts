@@ -36,6 +36,17 @@ export function commandIn(place: Place, argv: readonly string[], outside = false
   return [join(HERE, "in-tree.sh"), place, ...argv];
 }
 
+const CHRT = ["chrt", "--rr", "10"];
+const hasRealtime = Bun.spawnSync([...CHRT, "true"]).exitCode === 0;
+
+/**
+ * The same command before all ordinary processes of the machine, where that is allowed: softphones tear
+ * their own sound when neighbours take their 20 ms. Programs that spin on locks must not run so.
+ */
+export function onTime(command: readonly string[]): string[] {
+  return hasRealtime ? [...CHRT, ...command] : [...command];
+}
+
 /** Starts a long-running command; stderr, and stdout unless it is read here, go to `logFile`. */
 export function startPeer(
   command: readonly string[],

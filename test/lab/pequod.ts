@@ -10,6 +10,7 @@ import {
   commandIn,
   INSIDE,
   LAB,
+  onTime,
   type Peer,
   PROXY_DMZ,
   PROXY_LAN,
@@ -103,7 +104,7 @@ export async function startPequod(): Promise<Front> {
 function startProxy(name: string, file: string): Peer {
   const argv = [BINARY, "proxy", name, "--config", file];
   argv.push("--state", join(RUN, `${name}.state`), "--status", join(RUN, `${name}.sock`));
-  return startPeer(commandIn("app", argv, true), join(RUN, `${name}.log`), "read");
+  return startPeer(onTime(commandIn("app", argv, true)), join(RUN, `${name}.log`), "read");
 }
 
 /** Reads stdout to its end, so that the proxy may go on writing; resolves at the ready line. */

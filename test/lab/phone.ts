@@ -5,7 +5,16 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatNetstring, NetstringReader } from "./netstring.ts";
-import { commandIn, eventually, LONG, type Peer, type Place, startPeer, TREE } from "./peers.ts";
+import {
+  commandIn,
+  eventually,
+  LONG,
+  onTime,
+  type Peer,
+  type Place,
+  startPeer,
+  TREE,
+} from "./peers.ts";
 import {
   describeTones,
   endsWithTone,
@@ -72,7 +81,7 @@ export class Phone {
     writeFolder(this.#folder, inside, port, options);
     const command = [...GIVE_THREADS_TIME, "env", `HOME=${inside}`, "baresip", "-4", "-s"];
     command.push("-f", inside);
-    this.#phone = startPeer(commandIn(options.place, command), join(this.#folder, "log"));
+    this.#phone = startPeer(onTime(commandIn(options.place, command)), join(this.#folder, "log"));
     const control = ["socat", "-", `TCP:127.0.0.1:${port},retry=100,interval=0.1`];
     this.#control = startPeer(commandIn(options.place, control), `${this.#folder}/control`, "read");
     void this.#listen();
