@@ -38,6 +38,7 @@ lab: build ## real phones and a real telephone system in namespaces (root, Debia
 
 network-test: build ## routing, firewall and undo in namespaces of their own (root)
 	@[ "$$(id -u)" = 0 ] || { echo "make network-test needs root" >&2; exit 1; }
+	image/host.sh $(CURDIR)/test/e2e/host-packages
 	$(BUN) test --timeout 60000 $(addprefix ./,$(wildcard test/e2e/*.ns.ts))
 
 bench: build ## speed and memory, beside rtpengine and Kamailio where root has built the lab's tree
