@@ -250,7 +250,7 @@ test("a reboot keeps all", async () => {
   await expectHealthy();
   console.log(await machine.run("systemd-analyze time | head -n 1; head -3 /proc/meminfo"));
   expect(await machine.run(KEPT)).toBe(before);
-  await admin.signsIn("session", OPERATOR);
+  await eventually(() => admin.signsIn("session", OPERATOR), 120_000);
   await Promise.all([admin.proxyIs("dmz", "running"), admin.proxyIs("lan", "running")]);
   await expectNetwork(LAN);
   expect(machine.consoleText).not.toContain("Set-up code");
