@@ -19,8 +19,20 @@ import {
 } from "./fields.ts";
 import { limitsSchema } from "./limits.ts";
 
-/** SRTP suites that can be configured (RFC 4568 section 6.2), in the order of the default. */
-export const SRTP_SUITES = ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"] as const;
+/** SRTP suites that every phone knows (RFC 4568 section 6.2), in the order of the default. */
+const USUAL_SUITES = ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"] as const;
+
+/**
+ * SRTP suites that can be configured. AES-256 (RFC 6188) and GCM (RFC 7714) only by choice: some pairs of
+ * phones agree on them and stay silent.
+ */
+export const SRTP_SUITES = [
+  ...USUAL_SUITES,
+  "AES_256_CM_HMAC_SHA1_80",
+  "AES_256_CM_HMAC_SHA1_32",
+  "AEAD_AES_128_GCM",
+  "AEAD_AES_256_GCM",
+] as const;
 
 const networkSchema = z.discriminatedUnion(
   "mode",
@@ -150,7 +162,7 @@ const phones = {
   srtpSuites: z
     .array(z.enum(SRTP_SUITES))
     .min(1)
-    .default([...SRTP_SUITES])
+    .default([...USUAL_SUITES])
     .describe(
       "SRTP suites, offered in this order. Default both with AES-128, the 80-bit tag first.",
     ),

@@ -3,7 +3,7 @@
  * where to send it out. Awaits nothing, throws nothing, keeps nothing: a drop is a counter with a
  * reason. Order of the checks: source, header, ceiling, replay, authentication, decryption, latch.
  */
-import { isRtcp, isRtp, readUint32, rtpHeaderBytes, sequenceNumber, ssrc } from "../rtp/packet.ts";
+import { isRtcp, isRtp, rtpHeaderBytes, sequenceNumber, ssrc } from "../rtp/packet.ts";
 import { packetScratch } from "../rtp/packet-scratch.ts";
 import { DROP, DROP_REASONS } from "./counters.ts";
 import type { LegSettings } from "./engine.ts";
@@ -14,7 +14,6 @@ import { type Channel, configureLeg, type RelayLeg } from "./relay-leg.ts";
 export const PACKET_BYTES_MAX = 1500;
 /** Unknown sources cost an HMAC each on an SRTP leg, so they share a tenth of the ceiling. */
 const STRANGERS_PART = 10;
-const RTCP_TAG_BYTES = 10;
 const EMPTY = new Uint8Array(0);
 
 /** Words of SrtpContext.refusal. */
@@ -103,9 +102,9 @@ export class Relay {
     if (refused >= 0) return this.drop(leg, refused);
     if (leg.inbound === null) return this.#passRtcp(leg, packet, length);
     packetScratch.load(packet, length);
-    const index = srtcpIndex(length, leg.inbound.crypto.mki.length);
     const clearLength = this.#unprotectRtcp(leg, length);
     if (clearLength === 0) return 0;
+    const index = leg.inbound.context.receivedRtcpIndex;
     const isNewest = index > leg.newestRtcpIndex;
     if (isNewest) leg.newestRtcpIndex = index;
     this.#learnAuthentic(latch, isSource, isNewest, address, port);
@@ -235,10 +234,4 @@ export class Relay {
  */
 function isNamed(leg: RelayLeg, address: string): boolean {
   return address === leg.settings?.sipSource || address === leg.settings?.signalled?.address;
-}
-
-/** The SRTCP index of the packet in the scratch (RFC 3711 §3.4): before MKI and tag. */
-function srtcpIndex(length: number, mkiLength: number): number {
-  const at = length - RTCP_TAG_BYTES - mkiLength - 4;
-  return at < 8 ? -1 : readUint32(packetScratch.bytes, at) & 0x7fff_ffff;
 }

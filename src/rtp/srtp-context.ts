@@ -2,15 +2,13 @@
  * SRTP (RFC 3711) with one key in one direction. Owns what is known of each SSRC: index (ROC and
  * sequence number) and replay window, changed only by packets that were authenticated. Nothing is
  * kept per packet.
- *
- *   header | payload (encrypted) | MKI | tag          tag = HMAC(header | encrypted payload | ROC)
  */
 import type { CryptoSuite } from "./crypto-suite.ts";
-import { rtpHeaderBytes, sequenceNumber, ssrc as ssrcOf, writeUint32 } from "./packet.ts";
+import { rtpHeaderBytes, sequenceNumber, ssrc as ssrcOf } from "./packet.ts";
 import { PACKET_SCRATCH_BYTES, packetScratch } from "./packet-scratch.ts";
 import type { Refusal } from "./refusal.ts";
 import { SrtcpContext } from "./srtcp-context.ts";
-import { CounterModeCipher } from "./srtp-cipher-cm.ts";
+import { type CipherOptions, type RtpCipher, rtcpCipher, rtpCipher } from "./srtp-cipher.ts";
 import { estimateRoc, type SsrcState, SsrcTable } from "./ssrc-table.ts";
 
 export type SrtpContextOptions = {
@@ -24,7 +22,8 @@ export type SrtpContextOptions = {
 };
 
 const DEFAULT_MAX_SSRCS = 16;
-const ROC_BYTES = 4;
+/** Room that a cipher may need behind the packet while it works (the ROC of RFC 3711 §4.2). */
+const WORK_BYTES = 4;
 const ROC_MAX = 0xffff_ffff;
 const INDEX_MAX = 2 ** 48 - 1;
 /** Packets after expectRestart() within which an SSRC may start again: about 5 s of audio. */
@@ -36,26 +35,27 @@ const RESTART_PACKETS = 256;
 const RECOVERY_FAILURES = 8;
 
 const NO_MKI = new Uint8Array(0);
-// What stood where the ROC goes: MKI (at most 128 bytes) and tag. Every thread has its own.
-const trailer = new Uint8Array(128 + 16);
+// The index of the packet that is being worked on. Every thread has its own.
+const index = { ssrc: 0, roc: 0, sequence: 0 };
 
 export class SrtpContext {
   /** Set by every call that gave 0. */
   refusal: Refusal | null = null;
   /** Packets that were accepted with another ROC than the estimated one. */
   recovered = 0;
-  readonly #options: SrtpContextOptions;
-  readonly #mki: Uint8Array;
-  readonly #cipher: CounterModeCipher;
+  readonly #cipherOptions: CipherOptions;
+  readonly #maxSsrcs: number;
+  readonly #cipher: RtpCipher;
   readonly #streams: SsrcTable;
   #srtcp: SrtcpContext | null = null;
   #failuresInARow = 0;
 
   constructor(options: SrtpContextOptions) {
-    this.#options = options;
-    this.#mki = options.mkiBytes ?? NO_MKI;
-    this.#cipher = new CounterModeCipher(options.suite, options.key, "srtp");
-    this.#streams = new SsrcTable(options.maxSsrcs ?? DEFAULT_MAX_SSRCS);
+    const { suite, key: masterKey, mkiBytes: mki = NO_MKI } = options;
+    this.#cipherOptions = { suite, masterKey, mki };
+    this.#maxSsrcs = options.maxSsrcs ?? DEFAULT_MAX_SSRCS;
+    this.#cipher = rtpCipher(this.#cipherOptions);
+    this.#streams = new SsrcTable(this.#maxSsrcs);
   }
 
   /** SSRCs known; an unauthenticated packet never adds one. */
@@ -67,7 +67,7 @@ export class SrtpContext {
    * How many bytes protect() adds at most; the packet array needs that much room behind `length`.
    */
   get overheadBytes(): number {
-    return this.#mki.length + this.#cipher.tagBytes;
+    return this.#cipher.overheadBytes;
   }
 
   /** The same for protectRtcp(). */
@@ -86,24 +86,24 @@ export class SrtpContext {
     this.refusal = null;
     const newLength = length + this.overheadBytes;
     const header = rtpHeaderBytes(packet, length);
-    if (header === 0 || newLength > packet.length || newLength > PACKET_SCRATCH_BYTES - ROC_BYTES) {
+    if (
+      header === 0 ||
+      newLength > packet.length ||
+      newLength > PACKET_SCRATCH_BYTES - WORK_BYTES
+    ) {
       return this.#refuse("malformed");
     }
     const stream = this.#streams.admit(ssrcOf(packet));
     if (stream === null) return this.#refuse("ssrc-limit");
-    const index = nextIndex(stream, sequenceNumber(packet));
-    if (index < 0) return this.#refuse("replay");
-    if (index > INDEX_MAX) return this.#refuse("key-exhausted");
-    stream.window.accept(index);
-    const roc = Math.floor(index / 65_536);
-    const sequence = index & 0xffff;
+    const packetIndex = nextIndex(stream, sequenceNumber(packet));
+    if (packetIndex < 0) return this.#refuse("replay");
+    if (packetIndex > INDEX_MAX) return this.#refuse("key-exhausted");
+    stream.window.accept(packetIndex);
+    setIndex(stream.ssrc, Math.floor(packetIndex / 65_536), packetIndex & 0xffff);
     packetScratch.load(packet, length);
-    packetScratch.bytes[2] = sequence >>> 8;
-    packetScratch.bytes[3] = sequence;
-    this.#applyKeystream(stream, header, length, roc, sequence);
-    writeUint32(packetScratch.bytes, length, roc);
-    this.#cipher.writeTag(length + ROC_BYTES, length + this.#mki.length);
-    if (this.#mki.length > 0) packetScratch.bytes.set(this.#mki, length);
+    packetScratch.bytes[2] = index.sequence >>> 8;
+    packetScratch.bytes[3] = index.sequence;
+    this.#cipher.protect(header, length, index, stream.ahead);
     packetScratch.store(packet, newLength);
     return newLength;
   }
@@ -116,7 +116,7 @@ export class SrtpContext {
     this.refusal = null;
     const end = length - this.overheadBytes;
     const header = rtpHeaderBytes(packet, end);
-    if (header === 0 || length > packet.length || length > PACKET_SCRATCH_BYTES - ROC_BYTES) {
+    if (header === 0 || length > packet.length || length > PACKET_SCRATCH_BYTES - WORK_BYTES) {
       return this.#refuse("malformed");
     }
     const ssrc = ssrcOf(packet);
@@ -124,17 +124,14 @@ export class SrtpContext {
     const known = this.#streams.find(ssrc);
     const estimated = estimateRoc(known === null ? -1 : known.window.highest, sequence);
     packetScratch.load(packet, length);
-    const roc = this.#authenticate(known, estimated, sequence, end);
-    if (roc < 0) {
+    setIndex(ssrc, estimated, sequence);
+    if (!this.#findRoc(known, header, end)) {
       return this.#refuse(isAcceptable(known, estimated, sequence) ? "auth" : "replay");
     }
     const stream = this.#streams.admit(ssrc);
-    if (stream === null) {
-      this.#restoreTrailer(end);
-      return this.#refuse("ssrc-limit");
-    }
-    acceptIndex(stream, roc * 65_536 + sequence);
-    this.#applyKeystream(stream, header, end, roc, sequence);
+    if (stream === null) return this.#refuse("ssrc-limit");
+    acceptIndex(stream, index.roc * 65_536 + sequence);
+    this.#cipher.decrypt(header, end, index, stream.ahead);
     packetScratch.store(packet, end);
     return end;
   }
@@ -163,75 +160,60 @@ export class SrtpContext {
     this.#streams.expectRestart(RESTART_PACKETS);
   }
 
+  /** Index of the packet that unprotectRtcp() accepted last (RFC 3711 §3.4). */
+  get receivedRtcpIndex(): number {
+    return this.#rtcp.receivedIndex;
+  }
+
   get #rtcp(): SrtcpContext {
-    this.#srtcp ??= new SrtcpContext(
-      new CounterModeCipher(this.#options.suite, this.#options.key, "srtcp"),
-      this.#mki,
-      this.#options.maxSsrcs ?? DEFAULT_MAX_SSRCS,
-    );
+    this.#srtcp ??= new SrtcpContext(rtcpCipher(this.#cipherOptions), this.#maxSsrcs);
     return this.#srtcp;
   }
 
-  #applyKeystream(s: SsrcState, start: number, end: number, roc: number, sequence: number): void {
-    this.#cipher.keystream.apply(packetScratch, start, end, s.ssrc, roc, sequence, s.ahead);
-  }
-
-  /**
-   * The ROC under which the packet in the scratch is authentic, -1 = none (the scratch is then as
-   * before).
-   */
-  #authenticate(known: SsrcState | null, estimated: number, sequence: number, end: number): number {
-    const { bytes } = packetScratch;
-    const overhead = this.overheadBytes;
-    for (let i = 0; i < overhead; i++) trailer[i] = bytes[end + i]!;
-    const roc = this.#findRoc(known, estimated, sequence, end);
-    if (roc < 0) this.#restoreTrailer(end);
-    return roc;
-  }
-
-  #restoreTrailer(end: number): void {
-    const overhead = this.overheadBytes;
-    for (let i = 0; i < overhead; i++) packetScratch.bytes[end + i] = trailer[i]!;
-  }
-
-  #findRoc(known: SsrcState | null, estimated: number, sequence: number, end: number): number {
-    for (let i = 0; i < this.#mki.length; i++) if (trailer[i] !== this.#mki[i]) return -1;
-    if (isAcceptable(known, estimated, sequence) && this.#isAuthentic(estimated, end)) {
+  /** Whether the packet in the scratch is authentic; `index` then has the ROC that made it so. */
+  #findRoc(known: SsrcState | null, header: number, end: number): boolean {
+    if (this.#isAuthentic(known, header, end)) {
       this.#failuresInARow = 0;
-      return estimated;
+      return true;
     }
     this.#failuresInARow++;
     if (this.#failuresInARow > RECOVERY_FAILURES && this.#failuresInARow % RECOVERY_FAILURES > 0) {
-      return -1;
+      return false;
     }
-    const roc = this.#recoverRoc(known, estimated, sequence, end);
-    if (roc >= 0) {
-      this.#failuresInARow = 0;
-      this.recovered++;
-    }
-    return roc;
+    if (!this.#recoverRoc(known, header, end)) return false;
+    this.#failuresInARow = 0;
+    this.recovered++;
+    return true;
   }
 
   /** Tries ROC + 1, ROC, ROC - 1 and 0, as far as the index would be no replay. */
-  #recoverRoc(known: SsrcState | null, estimated: number, sequence: number, end: number): number {
+  #recoverRoc(known: SsrcState | null, header: number, end: number): boolean {
+    const estimated = index.roc;
     const current = known === null ? 0 : Math.max(0, Math.floor(known.window.highest / 65_536));
     for (let step = 0; step < 4; step++) {
       const roc = step === 3 ? 0 : current + 1 - step;
-      if (roc < 0 || roc > ROC_MAX || roc === estimated || (step === 3 && current <= 1)) continue;
-      if (isAcceptable(known, roc, sequence) && this.#isAuthentic(roc, end)) return roc;
+      if (roc < 0 || roc === estimated || (step === 3 && current <= 1)) continue;
+      index.roc = roc;
+      if (this.#isAuthentic(known, header, end)) return true;
     }
-    return -1;
+    return false;
   }
 
-  #isAuthentic(roc: number, end: number): boolean {
-    writeUint32(packetScratch.bytes, end, roc);
-    return this.#cipher.isTag(end + ROC_BYTES, trailer, this.#mki.length);
+  #isAuthentic(known: SsrcState | null, header: number, end: number): boolean {
+    if (!isAcceptable(known, index.roc, index.sequence)) return false;
+    return this.#cipher.isAuthentic(header, end, index);
   }
 
   #refuse(refusal: Refusal): 0 {
     this.refusal = refusal;
     return 0;
   }
+}
+
+function setIndex(ssrc: number, roc: number, sequence: number): void {
+  index.ssrc = ssrc;
+  index.roc = roc;
+  index.sequence = sequence;
 }
 
 /**
@@ -241,9 +223,9 @@ export class SrtpContext {
 function nextIndex(stream: SsrcState, sourceSequence: number): number {
   const { window } = stream;
   const sequence = (sourceSequence + stream.sequenceOffset) & 0xffff;
-  const index = estimateRoc(window.highest, sequence) * 65_536 + sequence;
-  if (window.isNew(index)) return index;
-  if (!window.isTooOld(index)) return -1;
+  const estimated = estimateRoc(window.highest, sequence) * 65_536 + sequence;
+  if (window.isNew(estimated)) return estimated;
+  if (!window.isTooOld(estimated)) return -1;
   if (sequence !== stream.restartSequence) {
     stream.restartSequence = (sequence + 1) & 0xffff;
     return -1;
@@ -258,16 +240,16 @@ function nextIndex(stream: SsrcState, sourceSequence: number): number {
 function isAcceptable(known: SsrcState | null, roc: number, sequence: number): boolean {
   if (roc > ROC_MAX) return false;
   if (known === null) return true;
-  const index = roc * 65_536 + sequence;
-  if (known.window.isNew(index)) return true;
-  return known.restartPackets > 0 && known.window.isTooOld(index);
+  const candidate = roc * 65_536 + sequence;
+  if (known.window.isNew(candidate)) return true;
+  return known.restartPackets > 0 && known.window.isTooOld(candidate);
 }
 
-function acceptIndex(stream: SsrcState, index: number): void {
+function acceptIndex(stream: SsrcState, packetIndex: number): void {
   if (stream.restartPackets > 0) {
-    const isRestart = !stream.window.isNew(index);
+    const isRestart = !stream.window.isNew(packetIndex);
     stream.restartPackets = isRestart ? 0 : stream.restartPackets - 1;
-    if (isRestart) stream.window.restart(index);
+    if (isRestart) stream.window.restart(packetIndex);
   }
-  stream.window.accept(index);
+  stream.window.accept(packetIndex);
 }

@@ -198,7 +198,7 @@ export const badValues: readonly BadDocument[] = [
     "with an unknown SRTP suite",
     { "proxies[0].srtpSuites": ["F8_128_HMAC_SHA1_80"] },
     [
-      'proxies[0].srtpSuites[0]: must be one of "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"',
+      'proxies[0].srtpSuites[0]: must be one of "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"',
     ],
   ],
   [

@@ -1,19 +1,13 @@
 import { expect, test } from "bun:test";
 import { readSdp } from "../peers/sdp-text.ts";
-import { expectAudio, makeEnds, pbxCalls, phoneCalls, phoneHangsUp, type Talk } from "./talk.ts";
-
-async function phoneReInvites(talk: Talk, body: string): Promise<string> {
-  const { phone, pbx, far, phoneSide } = talk;
-  const headers = [["Contact", `<${phone.contact}>`]] as const;
-  phone.inDialog(phoneSide, "INVITE", { headers, body });
-  const invite = await pbx.receivesOn("INVITE");
-  far.uses(invite.message.body);
-  pbx.replies(invite, 200, "pbx", far.sdp());
-  const answer = await phone.receives("200 INVITE");
-  phone.inDialog(phoneSide, "ACK");
-  await pbx.receives("ACK");
-  return answer.body;
-}
+import {
+  expectAudio,
+  makeEnds,
+  pbxCalls,
+  phoneCalls,
+  phoneHangsUp,
+  phoneReInvites,
+} from "./talk.ts";
 
 test("a re-INVITE within the dialog carries no new Record-Route and no token to the other side", async () => {
   const talk = await phoneCalls(await makeEnds());

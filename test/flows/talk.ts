@@ -4,9 +4,10 @@ import type { MediaPort } from "../peers/media-port.ts";
 import type { Phone } from "../peers/phone.ts";
 import type { Received } from "../peers/sip-peer.ts";
 import type { SipText } from "../peers/sip-text.ts";
+import type { Suite } from "../peers/slow-srtp.ts";
 import type { TelephoneSystem } from "../peers/telephone-system.ts";
 import { calledDialog, type Dialog } from "../peers/user-agent.ts";
-import { Place, type PlaceOptions } from "./place.ts";
+import { type MediaChoice, Place, type PlaceOptions } from "./place.ts";
 
 export type Ends = {
   readonly place: Place;
@@ -28,6 +29,8 @@ export type Talk = Ends & {
 export type EndsOptions = {
   readonly media?: "srtp" | "rtp";
   readonly inner?: "srtp" | "rtp";
+  /** Of both SRTP ports; left out = the usual one. */
+  readonly suite?: Suite;
   /** Of the phone. */
   readonly transport?: "tls" | "udp";
   /** null = the phone stands in the open. */
@@ -36,13 +39,14 @@ export type EndsOptions = {
 
 /** A place with one registered phone and its telephone system, both with media ports. */
 export async function makeEnds(options: PlaceOptions & EndsOptions = {}): Promise<Ends> {
-  const { media = "srtp", inner = "rtp", transport = "tls", nat, ...placeOptions } = options;
+  const { media = "srtp", inner = "rtp", transport = "tls", nat, suite, ...placeOptions } = options;
+  const secure: MediaChoice = { isPlain: false, ...(suite === undefined ? {} : { suite }) };
   const place = await Place.open(placeOptions);
   const pbx = await place.pbx();
   const phone = await place.phone({ transport, ...(nat === null ? { nat } : {}) });
   expect((await phone.registers()).status).toBe(200);
-  const near = await place.phoneMedia(phone, media === "rtp" ? { isPlain: true } : {});
-  const far = await place.pbxMedia(pbx, inner === "srtp" ? { isPlain: false } : {});
+  const near = await place.phoneMedia(phone, media === "rtp" ? { isPlain: true } : secure);
+  const far = await place.pbxMedia(pbx, inner === "srtp" ? secure : {});
   return { place, phone, pbx, near, far };
 }
 
@@ -81,6 +85,20 @@ export async function expectAudio({ near, far }: Pick<Ends, "near" | "far">): Pr
   expect(await far.hasHeard()).toEqual(["from the phone", "and more"]);
   expect(await near.hasHeard()).toEqual(["from inside", "and more"]);
   expect([near.refused, far.refused]).toEqual([0, 0]);
+}
+
+/** The phone sends a new offer within the call, which is accepted; the answer as the phone sees it. */
+export async function phoneReInvites(talk: Talk, body: string): Promise<string> {
+  const { phone, pbx, far, phoneSide } = talk;
+  const headers = [["Contact", `<${phone.contact}>`]] as const;
+  phone.inDialog(phoneSide, "INVITE", { headers, body });
+  const invite = await pbx.receivesOn("INVITE");
+  far.uses(invite.message.body);
+  pbx.replies(invite, 200, "pbx", far.sdp());
+  const answer = await phone.receives("200 INVITE");
+  phone.inDialog(phoneSide, "ACK");
+  await pbx.receives("ACK");
+  return answer.body;
 }
 
 /** The phone hangs up and nothing of the call is left. */

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { Datagrams, Endpoint } from "../../src/io/types.ts";
 import type { Outside } from "./outside.ts";
 import { readSdp, type SdpParts, sdp } from "./sdp-text.ts";
-import { SlowSrtp, type Suite } from "./slow-srtp.ts";
+import { SlowSrtp, type Suite, slowKeyBytes } from "./slow-srtp.ts";
 
 export type HeardPacket = {
   readonly payload: string;
@@ -170,8 +170,9 @@ export class MediaPort {
 
   #newKey(): Uint8Array {
     this.#keyCount += 1;
+    const length = this.suite === null ? 0 : slowKeyBytes(this.suite);
     const seed = `${this.#name} ${this.rtp.local.port} ${this.#keyCount}`;
-    const key = new Uint8Array(createHash("sha256").update(seed).digest().subarray(0, 30));
+    const key = new Uint8Array(createHash("sha512").update(seed).digest().subarray(0, length));
     this.#sealer = this.suite === null ? null : new SlowSrtp(this.suite, key);
     return key;
   }

@@ -35,13 +35,14 @@ export class TelephoneSystem extends UserAgent {
   async opens(): Promise<Endpoint> {
     const { address, port, transport } = this.options;
     const local = { address, port: port ?? 5060 };
+    const host = address.includes(":") ? `[${address}]` : address;
     if ((transport ?? "udp") === "udp") {
       this.wire = await this.listenUdp(local);
-      this.contact = `sip:${address}:${this.wire.local.port}`;
+      this.contact = `sip:${host}:${this.wire.local.port}`;
       return this.wire.local;
     }
     const listening = await this.listenStream(local, this.options.identity);
-    this.contact = `sip:${address}:${listening.port};transport=${transport}`;
+    this.contact = `sip:${host}:${listening.port};transport=${transport}`;
     return listening;
   }
 
