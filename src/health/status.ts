@@ -16,6 +16,9 @@ export type ConfigStatus = {
 export type Listening = {
   readonly sipTls?: string;
   readonly sipUdp?: string;
+  /** Where the zone has an IPv6 address too. */
+  readonly sipTls6?: string;
+  readonly sipUdp6?: string;
   readonly sipInside: readonly string[];
 };
 

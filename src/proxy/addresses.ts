@@ -21,6 +21,13 @@ export function plainHost(host: string): string {
   return host.replace(/^\[|[\].]$/g, "").toLowerCase();
 }
 
+/** Of our addresses in one zone the one of the peer's family; the first where there is none. */
+export function facing(addresses: readonly string[], peer: string): string {
+  const found = addresses.find((one) => isIPv6(one) === isIPv6(peer)) ?? addresses[0];
+  if (found === undefined) throw new Error("a zone without an address");
+  return found;
+}
+
 /**
  * The address a peer shall find the proxy at. Where it stands behind 1:1 NAT phones outside get the public
  * address; those in `localNetworks` (empty = private networks) get the one it is bound to, since their

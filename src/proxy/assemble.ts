@@ -8,7 +8,7 @@ import { MediaSessions } from "../media/media-sessions.ts";
 import { NativeEngine } from "../media/native-engine.ts";
 import { FlowTokens, type TokenKey } from "../sip/flow-token.ts";
 import { TransactionTable } from "../sip/transaction-table.ts";
-import { advertisedTo } from "./addresses.ts";
+import { advertisedTo, facing } from "./addresses.ts";
 import { Bindings } from "./bindings.ts";
 import { Calls } from "./calls.ts";
 import type { Core } from "./core.ts";
@@ -26,7 +26,7 @@ import { StreamFlow } from "./stream-flow.ts";
 export type Present = {
   config(): ProxyConfig;
   identity(): Identity;
-  bindAddress(): string;
+  bindAddresses(): readonly string[];
   isDraining(): boolean;
 };
 
@@ -50,7 +50,7 @@ export function assembleMedia(o: Parts): MediaSessions {
     random,
     log: o.log,
     count: o.count,
-    options: mediaOptions(config, o.present.bindAddress()),
+    options: mediaOptions(config, o.present.bindAddresses()),
     onSilent: (session) => o.silent(session.request.callId),
   });
 }
@@ -87,7 +87,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     sdpBodies: new SdpBodies(calls, log),
     settings: present.config,
     limits,
-    bindAddress: present.bindAddress,
+    bindAddresses: present.bindAddresses,
     advertised: side.advertised,
     isDraining: present.isDraining,
     count,
@@ -109,7 +109,8 @@ function sideOptions(o: Parts, bindings: Bindings, table: () => TransactionTable
     count,
     settings: present.config,
     identity: present.identity,
-    advertised: (peer) => advertisedTo(peer, present.config(), present.bindAddress()),
+    advertised: (peer) =>
+      advertisedTo(peer, present.config(), facing(present.bindAddresses(), peer)),
     isRegistered: (flow) => bindings.onFlow(flow.id).length > 0,
     receive: (bytes, flow) => receiver.message(bytes, flow),
     makeStreamFlow: (side, advertised, closed) =>

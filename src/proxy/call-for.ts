@@ -8,8 +8,9 @@ import type { Flow } from "../sip/flow.ts";
 import type { FlowTarget } from "../sip/flow-token.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { tagOf } from "../sip/name-addr.ts";
+import { facing } from "./addresses.ts";
 import type { Call } from "./calls.ts";
-import type { Core } from "./core.ts";
+import { type Core, innerPlace } from "./core.ts";
 import type { Instance } from "./instances.ts";
 
 export type CallQuestion = {
@@ -49,13 +50,13 @@ function sessionRequest(core: Core, o: CallQuestion): SessionRequest {
     callId: o.request.headers.get("call-id") ?? "",
     instance: instance.name,
     inner: {
-      bindAddress: instance.insideAddress ?? core.bindAddress(),
+      bindAddress: innerPlace(core, instance).address,
       addresses: instance.addresses,
       networks: instance.config.mediaNetworks,
       media: instance.config.media,
     },
     outer: {
-      bindAddress: core.bindAddress(),
+      bindAddress: facing(core.bindAddresses(), flow.remote.address),
       advertise: core.advertised(flow.remote.address),
       media: settings.voipMedia,
       suites: settings.srtpSuites,

@@ -11,6 +11,7 @@ import type { FlowTarget, FlowTokens } from "../sip/flow-token.ts";
 import { makeResponse } from "../sip/make-message.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { ServerTransaction, TransactionTable } from "../sip/transaction-table.ts";
+import { facing } from "./addresses.ts";
 import type { Bindings } from "./bindings.ts";
 import type { Calls } from "./calls.ts";
 import type { InnerSide } from "./inner-side.ts";
@@ -33,8 +34,8 @@ export type Core = {
   readonly sdpBodies: SdpBodies;
   settings(): ProxyConfig;
   limits(): Limits;
-  /** The zone's address. */
-  bindAddress(): string;
+  /** The zone's addresses: one, or one of each family. */
+  bindAddresses(): readonly string[];
   /** The address a phone there shall find us at. */
   advertised(peer: string): string;
   /** After SIGTERM: what is open goes on, nothing new begins. */
@@ -102,8 +103,7 @@ export function phoneTarget(
 
 /** Where phones reach us, by the flow of one of them. */
 export function outerPlace(core: Core, flow: Flow): Place {
-  const { sipTls, sipUdp } = core.outer.listening;
-  const port = (flow.transport === "udp" ? sipUdp : sipTls)?.port ?? flow.local.port;
+  const port = core.outer.portTowards(flow.remote.address, flow.transport) ?? flow.local.port;
   return { address: core.advertised(flow.remote.address), port, transport: flow.transport };
 }
 
@@ -111,7 +111,7 @@ export function outerPlace(core: Core, flow: Flow): Place {
 export function innerPlace(core: Core, instance: Instance): Place {
   const { transport } = instance.config.sip;
   return {
-    address: instance.insideAddress ?? core.bindAddress(),
+    address: instance.insideAddress ?? facing(core.bindAddresses(), ""),
     port: core.inner.portFor(transport),
     transport,
   };

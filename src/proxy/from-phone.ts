@@ -2,6 +2,7 @@
  * Requests from the outer side. The instance is chosen here, once: by the token of a dialog, else by the
  * SIP domain of the Request-URI; from then on it is carried with the request and nothing changes it.
  */
+import { canonicalAddress } from "../config/address-class.ts";
 import { cloneRequest, type SipRequest } from "../sip/message.ts";
 import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
@@ -158,8 +159,9 @@ export class FromPhone {
 
   #isOurs(host: string): boolean {
     const { fqdn, publicAddress, publicAddress6 } = this.#core.settings();
-    const ours = [fqdn, this.#core.bindAddress(), publicAddress, publicAddress6];
-    return ours.some((one) => one !== null && one.toLowerCase() === host);
+    const ours = [fqdn, ...this.#core.bindAddresses(), publicAddress, publicAddress6];
+    const asked = canonicalAddress(host);
+    return ours.some((one) => one !== null && canonicalAddress(one) === asked);
   }
 
   #isOurself(request: SipRequest): boolean {

@@ -2,19 +2,20 @@
 import type { ProxyConfig } from "../config/config.ts";
 import type { MediaOptions } from "../media/media-sessions.ts";
 import type { RelayOptions } from "../media/relay.ts";
+import { facing } from "./addresses.ts";
 
 export function relayOptions(config: ProxyConfig): RelayOptions {
   return { packetsPerSecond: config.limits.packetsPerSecond, maxSsrcs: config.limits.ssrcs };
 }
 
-export function mediaOptions(config: ProxyConfig, bindAddress: string): MediaOptions {
+export function mediaOptions(config: ProxyConfig, bindAddresses: readonly string[]): MediaOptions {
   const { limits, publicAddress, publicAddress6 } = config;
-  const own = [publicAddress, publicAddress6].filter((one) => one !== null);
+  const own = [...bindAddresses, publicAddress, publicAddress6].filter((one) => one !== null);
   return {
     outerPorts: config.rtpPorts,
     innerPorts: config.inside.rtpPorts,
-    outerAddress: bindAddress,
-    innerAddress: config.inside.address ?? bindAddress,
+    outerAddress: facing(bindAddresses, ""),
+    innerAddress: config.inside.address ?? facing(bindAddresses, ""),
     sessionsMax: limits.mediaSessions,
     linesMax: limits.mLines,
     mediaSilentMs: limits.mediaSilent * 1000,

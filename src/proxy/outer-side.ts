@@ -1,7 +1,9 @@
 /**
- * The side of the phones: one SIP port (TLS or UDP, as `voipSip` says) on the zone's address, and every
- * connection on it with its limits.
+ * The side of the phones: one SIP port (TLS or UDP, as `voipSip` says) on each of the zone's addresses (IPv4
+ * and IPv6), and every connection on them with its limits.
  */
+import { isIPv6 } from "node:net";
+import { canonicalAddress } from "../config/address-class.ts";
 import type { ProxyConfig } from "../config/config.ts";
 import type {
   Connection,
@@ -18,55 +20,73 @@ import type { StreamFlow } from "./stream-flow.ts";
 /** DSCP CS3 for signalling (RFC 4594 §2.3). */
 export const SIP_TRAFFIC_CLASS = 0x60;
 
+/** A port as configured: 0 stays 0 here. */
+type Wanted = { readonly kind: "tls" | "udp"; readonly at: Endpoint };
+
+export type OuterListening = {
+  readonly sipTls?: Endpoint;
+  readonly sipUdp?: Endpoint;
+  readonly sipTls6?: Endpoint;
+  readonly sipUdp6?: Endpoint;
+};
+
 export class OuterSide {
   readonly #o: SideOptions;
   readonly #connections = new Map<string, StreamFlow>();
   readonly #perAddress = new Map<string, Set<StreamFlow>>();
-  #tls: StreamListener | null = null;
-  #udp: Datagrams | null = null;
-  /** As configured: port 0 stays 0 here. */
-  #tlsAt: Endpoint | null = null;
-  #udpAt: Endpoint | null = null;
+  /** By what was configured. */
+  readonly #tls = new Map<string, StreamListener>();
+  readonly #udp = new Map<string, Datagrams>();
 
   constructor(o: SideOptions) {
     this.#o = o;
   }
 
   /**
-   * Opens the port that `voipSip` asks for, then closes what is not wanted any more. A port that did not
+   * Opens the ports that `voipSip` asks for, then closes what is not wanted any more. A port that did not
    * change stays open with its connections. Rejects with ListenError, all as it was.
    */
-  async open(config: ProxyConfig, address: string): Promise<void> {
-    const { voipSip, ports } = config;
-    const tlsAt = voipSip === "tls" ? { address, port: ports.sipTls } : null;
-    const udpAt = voipSip === "udp" ? { address, port: ports.sipUdp } : null;
-    const changesTls = !same(tlsAt, this.#tlsAt);
-    const changesUdp = !same(udpAt, this.#udpAt);
-    // At most one of the two is wanted, so there is nothing to close again when the other fails.
-    const tls = changesTls && tlsAt !== null ? await this.#listenTls(tlsAt, config) : null;
-    const udp = changesUdp && udpAt !== null ? await this.#listenUdp(udpAt) : null;
-    if (changesTls) {
-      this.#closeTls();
-      this.#tls = tls;
-      this.#tlsAt = tlsAt;
+  async open(config: ProxyConfig, addresses: readonly string[]): Promise<void> {
+    const wanted = wantedPorts(config, addresses);
+    const fresh: (() => void)[] = [];
+    try {
+      for (const one of wanted) {
+        if (this.#tls.has(keyOf(one)) || this.#udp.has(keyOf(one))) continue;
+        await this.#listen(one, config);
+        fresh.push(() => this.#close(keyOf(one)));
+      }
+    } catch (error) {
+      for (const undo of fresh) undo();
+      throw error;
     }
-    if (changesUdp) {
-      this.#udp?.close();
-      this.#udp = udp;
-      this.#udpAt = udpAt;
+    const keys = new Set(wanted.map(keyOf));
+    for (const key of [...this.#tls.keys(), ...this.#udp.keys()]) {
+      if (!keys.has(key)) this.#close(key);
     }
   }
 
   /** New handshakes get it; open connections stay. */
   setIdentity(identity: Identity): void {
-    this.#tls?.setIdentity(identity);
+    for (const listener of this.#tls.values()) listener.setIdentity(identity);
   }
 
-  get listening(): { readonly sipTls?: Endpoint; readonly sipUdp?: Endpoint } {
-    return {
-      ...(this.#tls === null ? {} : { sipTls: this.#tls.local }),
-      ...(this.#udp === null ? {} : { sipUdp: this.#udp.local }),
+  /** What is open, by transport and family. */
+  get listening(): OuterListening {
+    const found: Record<string, Endpoint> = {};
+    const note = (name: string, { local }: { readonly local: Endpoint }): void => {
+      const isSecond = found[name] !== undefined && isIPv6(local.address);
+      found[isSecond ? `${name}6` : name] = local;
     };
+    for (const listener of this.#tls.values()) note("sipTls", listener);
+    for (const socket of this.#udp.values()) note("sipUdp", socket);
+    return found;
+  }
+
+  /** The port at which a phone of that address finds us by that transport. */
+  portTowards(peer: string, transport: "udp" | "tcp" | "tls"): number | undefined {
+    const all: Iterable<{ readonly local: Endpoint }> =
+      transport === "udp" ? this.#udp.values() : this.#tls.values();
+    return towards(all, peer)?.local.port;
   }
 
   get connections(): number {
@@ -79,19 +99,24 @@ export class OuterSide {
 
   /** The flow to a phone by UDP; null while UDP is off. */
   datagramFlow(remote: Endpoint): DatagramFlow | null {
-    if (this.#udp === null) return null;
-    return new DatagramFlow("outer", this.#udp, remote, this.#o.advertised(remote.address));
+    const socket = towards(this.#udp.values(), remote.address);
+    if (socket === undefined) return null;
+    return new DatagramFlow("outer", socket, remote, this.#o.advertised(remote.address));
   }
 
   /** Takes nothing new; what is open stays until close(). */
   stopListening(): void {
-    this.#tls?.close();
+    for (const listener of this.#tls.values()) listener.close();
   }
 
   close(): void {
-    this.#closeTls();
-    this.#udp?.close();
-    this.#udp = null;
+    for (const key of [...this.#tls.keys(), ...this.#udp.keys()]) this.#close(key);
+  }
+
+  async #listen(wanted: Wanted, config: ProxyConfig): Promise<void> {
+    const key = keyOf(wanted);
+    if (wanted.kind === "tls") this.#tls.set(key, await this.#listenTls(wanted.at, config));
+    else this.#udp.set(key, await this.#listenUdp(wanted.at));
   }
 
   #listenTls(local: Endpoint, config: ProxyConfig): Promise<StreamListener> {
@@ -131,7 +156,7 @@ export class OuterSide {
       siblings.delete(flow);
       if (siblings.size === 0) this.#perAddress.delete(address);
     });
-    flow.listenPort = this.#tls?.local.port ?? connection.local.port;
+    flow.listenPort = this.portTowards(address, "tls") ?? connection.local.port;
     const events = flow.attach(connection, true);
     if (isFull) {
       this.#o.count("connections-full");
@@ -161,13 +186,41 @@ export class OuterSide {
     });
   }
 
-  #closeTls(): void {
-    this.#tls?.close();
-    this.#tls = null;
-    for (const flow of this.#connections.values()) flow.destroy();
+  #close(key: string): void {
+    this.#udp.get(key)?.close();
+    this.#udp.delete(key);
+    const listener = this.#tls.get(key);
+    if (listener === undefined) return;
+    listener.close();
+    this.#tls.delete(key);
+    for (const flow of this.#connections.values()) {
+      if (isSamePlace(flow.local, listener.local)) flow.destroy();
+    }
   }
 }
 
-function same(left: Endpoint | null, right: Endpoint | null): boolean {
-  return left?.address === right?.address && left?.port === right?.port;
+function wantedPorts(config: ProxyConfig, addresses: readonly string[]): Wanted[] {
+  const { voipSip, ports } = config;
+  if (voipSip === "off") return [];
+  const port = voipSip === "tls" ? ports.sipTls : ports.sipUdp;
+  return addresses.map((address) => ({ kind: voipSip, at: { address, port } }));
+}
+
+function keyOf({ kind, at }: Wanted): string {
+  return `${kind} ${at.address} ${at.port}`;
+}
+
+function isSamePlace(left: Endpoint, right: Endpoint): boolean {
+  return (
+    left.port === right.port && canonicalAddress(left.address) === canonicalAddress(right.address)
+  );
+}
+
+/** The one that a peer of that address can have come to: a zone has one address of each family. */
+function towards<T extends { readonly local: Endpoint }>(
+  all: Iterable<T>,
+  peer: string,
+): T | undefined {
+  for (const one of all) if (isIPv6(one.local.address) === isIPv6(peer)) return one;
+  return undefined;
 }

@@ -5,6 +5,7 @@
  * their media. What does not: the certificate (new handshakes get the new one), limits and lookups (from
  * the next request on), the media options (from the next call on).
  */
+import { canonicalAddress } from "../config/address-class.ts";
 import type { ProxyConfig, ProxySlice } from "../config/config.ts";
 import type { ConfigStatus, ProxyState, ProxyStatus } from "../health/status.ts";
 import { type Identity, ListenError, type Log, type Timer, type World } from "../io/types.ts";
@@ -32,12 +33,18 @@ const SWEEP_MS = 60_000;
 const DRAIN_STEP_MS = 50;
 
 /** Where the proxy listens towards phones. Throws with one clear line when there is no such address. */
-function bindAddressOf(config: ProxyConfig, o: Pick<ProxyOptions, "interfaceAddress">): string {
-  if (config.bindAddress !== null) return config.bindAddress;
-  if (config.network.mode === "manual") return config.network.address;
+function bindAddressesOf(
+  config: ProxyConfig,
+  o: Pick<ProxyOptions, "interfaceAddress">,
+): readonly string[] {
+  if (config.bindAddress !== null) return [config.bindAddress];
+  if (config.network.mode === "manual") {
+    const { address, address6 } = config.network;
+    return address6 === null ? [address] : [address, canonicalAddress(address6)];
+  }
   const address = o.interfaceAddress("eth0");
   if (address === null) throw new ListenError("eth0 has no address (network mode auto)");
-  return address;
+  return [address];
 }
 
 /** Opens every port and takes traffic. Rejects with one clear line, everything closed again. */
@@ -57,7 +64,7 @@ export async function startProxy(o: ProxyOptions): Promise<RunningProxy> {
     { ...o, log },
     identity,
     instances,
-    bindAddressOf(o.slice.proxy, o),
+    bindAddressesOf(o.slice.proxy, o),
   );
   await proxy.open();
   return proxy;
@@ -72,7 +79,7 @@ export class RunningProxy {
   readonly #core: Core;
   #config: ProxyConfig;
   #identity: Identity;
-  #bindAddress: string;
+  #bindAddresses: readonly string[];
   #configStatus: ConfigStatus;
   #state: ProxyState = "starting";
   #sinceMs: number;
@@ -80,12 +87,17 @@ export class RunningProxy {
   /** Settles when no reload or refresh is under way. */
   #lastChange: Promise<void> = Promise.resolve();
 
-  constructor(o: ProxyOptions, identity: Identity, instances: Instances, bindAddress: string) {
+  constructor(
+    o: ProxyOptions,
+    identity: Identity,
+    instances: Instances,
+    bindAddresses: readonly string[],
+  ) {
     this.#o = o;
     this.#config = o.slice.proxy;
     this.#identity = identity;
     this.#instances = instances;
-    this.#bindAddress = bindAddress;
+    this.#bindAddresses = bindAddresses;
     this.#configStatus = o.config;
     this.#sinceMs = o.world.clock.now();
     this.#warnings = new Warnings(o.world.clock);
@@ -97,7 +109,7 @@ export class RunningProxy {
   async open(): Promise<void> {
     try {
       await this.#core.inner.open(this.#config);
-      await this.#core.outer.open(this.#config, this.#bindAddress);
+      await this.#core.outer.open(this.#config, this.#bindAddresses);
     } catch (error) {
       this.close();
       throw error;
@@ -131,11 +143,11 @@ export class RunningProxy {
     const before = { config: this.#config, instances: this.#instances.configs };
     const random = { random: world.random, nowMs: world.clock.now() };
     const identity = await identityOf(slice.proxy, state, random);
-    const bindAddress = bindAddressOf(slice.proxy, this.#o);
+    const bindAddresses = bindAddressesOf(slice.proxy, this.#o);
     await this.#instances.reload(slice.instances, slice.proxy.inside.address);
     try {
       await this.#core.inner.open(slice.proxy);
-      await this.#core.outer.open(slice.proxy, bindAddress);
+      await this.#core.outer.open(slice.proxy, bindAddresses);
     } catch (error) {
       await this.#instances.reload(before.instances, before.config.inside.address);
       await this.#core.inner.open(before.config);
@@ -143,11 +155,11 @@ export class RunningProxy {
     }
     this.#forgetRemoved();
     this.#config = slice.proxy;
-    this.#bindAddress = bindAddress;
+    this.#bindAddresses = bindAddresses;
     this.#identity = identity;
     this.#core.outer.setIdentity(identity);
     this.#core.inner.setIdentity(identity);
-    this.#media.reload(mediaOptions(slice.proxy, bindAddress));
+    this.#media.reload(mediaOptions(slice.proxy, bindAddresses));
     this.#configStatus = config;
     this.#o.log.info("reloaded", { sha256: config.sha256.slice(0, 12) });
   }
@@ -227,7 +239,7 @@ export class RunningProxy {
       present: {
         config: () => this.#config,
         identity: () => this.#identity,
-        bindAddress: () => this.#bindAddress,
+        bindAddresses: () => this.#bindAddresses,
         isDraining: () => this.#state === "draining",
       },
       count: (reason) => this.#counters.count(reason),

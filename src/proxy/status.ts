@@ -47,7 +47,6 @@ function warningsOf(core: Core, sources: Sources): readonly Warning[] {
 }
 
 export function statusOf(core: Core, sources: Sources): ProxyStatus {
-  const { sipTls, sipUdp } = core.outer.listening;
   const { drops, ...media } = sources.media.status;
   return {
     proxy: core.settings().name,
@@ -55,8 +54,9 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     since: new Date(sources.sinceMs).toISOString(),
     config: sources.config,
     listening: {
-      ...(sipTls === undefined ? {} : { sipTls: formatEndpoint(sipTls) }),
-      ...(sipUdp === undefined ? {} : { sipUdp: formatEndpoint(sipUdp) }),
+      ...Object.fromEntries(
+        Object.entries(core.outer.listening).map(([name, at]) => [name, formatEndpoint(at)]),
+      ),
       sipInside: core.inner.listening.map(formatEndpoint),
     },
     sip: {

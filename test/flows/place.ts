@@ -124,7 +124,7 @@ export class Place {
     const state = options.state ?? memoryState();
     const proxy = await startProxy({
       world: network.world({
-        addresses: [OUTSIDE, INSIDE, "2001:db8::5"],
+        addresses: [OUTSIDE, INSIDE, "2001:db8::5", "fd00:1::1"],
         sourceAddress: () => INSIDE,
       }),
       log: recordingLog(lines),

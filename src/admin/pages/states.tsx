@@ -45,10 +45,11 @@ function sipLine(view: View, observed: ObservedProxy, voipSip: string): ServiceL
   const { t, language } = view;
   const field = { of: "proxy", path: "voipSip" };
   const label = `SIP ${optionOf(language, field, voipSip)}`;
-  const { sipTls, sipUdp } = observed.status?.listening ?? {};
-  const address = sipTls ?? sipUdp;
-  if (address !== undefined) {
+  const { sipTls, sipUdp, sipTls6, sipUdp6 } = observed.status?.listening ?? {};
+  const open = [sipTls, sipUdp, sipTls6, sipUdp6].filter((one) => one !== undefined);
+  if (open.length > 0) {
     const kind = sipTls === undefined ? "udp" : "tls";
+    const address = open.join(", ");
     const text = t("service.open", { address });
     return { label: `SIP ${optionOf(language, field, kind)}`, text, isOpen: true };
   }
