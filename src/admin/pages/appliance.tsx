@@ -21,6 +21,7 @@ function showAppliance(c: PageContext, site: Site, refused?: FormState) {
   const page = (
     <Page view={view} title={t("appliance.title")}>
       <p>{t("appliance.intro")}</p>
+      <p class="banner notice">{t("appliance.not-yet")}</p>
       {!machine.plansNetwork && <p class="banner notice">{t("appliance.no-network")}</p>}
       <ObjectForm
         view={view}
