@@ -3,6 +3,7 @@
  * bytes; the rest are counts. Reaching a limit is counted in the status under "drops".
  */
 import { z } from "zod";
+import { abuseLimits } from "./abuse-limits.ts";
 
 const seconds = (least: number, most: number) => z.number().min(least).max(most);
 const count = (least: number, most: number) => z.int().min(least).max(most);
@@ -119,6 +120,7 @@ export const limitsSchema = z.strictObject({
   ...connections,
   ...sipTimes,
   ...media,
+  ...abuseLimits,
 });
 
 export type Limits = z.infer<typeof limitsSchema>;

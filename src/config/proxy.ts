@@ -144,6 +144,10 @@ const reach = {
     .describe(
       "Networks whose phones get the bind address, not the public one. Default empty = private networks.",
     ),
+  neverBan: z
+    .array(cidr())
+    .default([])
+    .describe("Networks that are never banned and have no limits by address. Default empty."),
   certificatePem: certificatesPem()
     .nullable()
     .default(null)
