@@ -40,7 +40,8 @@ export function instanceTag(name: string): string {
   return createHash("sha256").update(name.toLowerCase()).digest("hex").slice(0, 12);
 }
 
-function packAddress(address: string): Buffer {
+/** 4 or 16 bytes. */
+export function packAddress(address: string): Buffer {
   if (!isIPv6(address)) return Buffer.from(address.split(".").map(Number));
   const [head = "", tail = ""] = address.split("%", 1)[0]!.split("::");
   const left = head === "" ? [] : head.split(":");
