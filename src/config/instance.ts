@@ -20,11 +20,25 @@ const caPem = () =>
     );
 
 const sipSchema = z.strictObject({
-  port: port().default(5060).describe("SIP port of the instance. Default 5060."),
+  port: port()
+    .optional()
+    .describe("SIP port of the instance. Default: what SRV records of its name say, else 5060."),
   transport: z
     .enum(["udp", "tcp", "tls"])
     .default("udp")
-    .describe("SIP transport inside. Default udp."),
+    .describe(
+      "SIP transport inside. With tcp and tls Asterisk needs rewrite_contact=no for the phones. Default udp.",
+    ),
+  largeOverTcp: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether UDP requests over 1300 bytes go by TCP once a TCP connection is open. Default false.",
+    ),
+  healthCheck: z
+    .boolean()
+    .default(true)
+    .describe("Whether OPTIONS requests find out if it can be reached. Default true."),
   routing: z
     .enum(["auto", "path", "contact"])
     .default("auto")

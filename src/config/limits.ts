@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { abuseLimits } from "./abuse-limits.ts";
+import { flowLimits } from "./flow-limits.ts";
 
 const seconds = (least: number, most: number) => z.number().min(least).max(most);
 const count = (least: number, most: number) => z.int().min(least).max(most);
@@ -26,6 +27,9 @@ const sipTables = {
   transactions: count(16, 1_000_000)
     .default(50_000)
     .describe("SIP transactions at one time. Default 50000."),
+  targets: count(1, 64)
+    .default(16)
+    .describe("Addresses of one instance (SRV, A, AAAA) that are used. Default 16."),
   dialogs: count(1, 1_000_000).default(20_000).describe("SIP dialogs at one time. Default 20000."),
   bindings: count(1, 1_000_000)
     .default(50_000)
@@ -77,6 +81,28 @@ const sipTimes = {
   connectTimeout: seconds(0.1, 30)
     .default(4)
     .describe("Seconds to open a connection to an instance, then 503. Default 4."),
+  healthInterval: seconds(1, 3600)
+    .default(30)
+    .describe("Seconds between two OPTIONS to each address of an instance. Default 30."),
+  healthTimeout: seconds(0.1, 32)
+    .default(4)
+    .describe("Seconds an instance has to answer OPTIONS. Default 4."),
+  nextTargetTimeout: seconds(0.1, 32)
+    .default(4)
+    .describe(
+      "Seconds without any answer until the next address of an instance is tried. Default 4.",
+    ),
+  targetRest: seconds(0, 3600)
+    .default(30)
+    .describe("Seconds an address of an instance that failed is tried last. Default 30."),
+  targetRestMax: seconds(0, 86_400)
+    .default(300)
+    .describe("Most seconds that an instance may ask for by Retry-After. Default 300."),
+  dnsInterval: seconds(5, 86_400)
+    .default(60)
+    .describe(
+      "Most seconds until the names of instances and the way to them are looked up again. Default 60.",
+    ),
   timerC: seconds(1, 3600)
     .default(180)
     .describe("Seconds an INVITE may ring; starts again at each 101-199 (timer C). Default 180."),
@@ -121,6 +147,7 @@ export const limitsSchema = z.strictObject({
   ...sipTimes,
   ...media,
   ...abuseLimits,
+  ...flowLimits,
 });
 
 export type Limits = z.infer<typeof limitsSchema>;

@@ -170,6 +170,18 @@ const phones = {
     .describe(
       "SRTP suites, offered in this order. Default both with AES-128, the 80-bit tag first.",
     ),
+  allowTls10: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Old phones may use TLS 1.0 and 1.1, which are broken; the status warns. Default false.",
+    ),
+  shortExpires: z
+    .boolean()
+    .default(false)
+    .describe(
+      "UDP phones are told to register again within limits.expiresUdp, for strict NATs. Default false.",
+    ),
   latchAnySource: z
     .boolean()
     .default(false)

@@ -6,6 +6,9 @@ import { canonicalAddress } from "./address-class.ts";
 import type { Part, Parts, Problem } from "./parts.ts";
 import type { ProxyDocument } from "./proxy.ts";
 
+/** Of an instance whose document leaves it out, as far as DNS does not say otherwise. */
+const SIP_PORT = 5060;
+
 /** All rules of this file. */
 export function nameProblems(parts: Parts): Problem[] {
   return [
@@ -41,7 +44,7 @@ function instancePeerProblems({ instances }: Parts): Problem[] {
   const owners = new Map<string, string>();
   return instances.flatMap(({ path, fields: { address, sip } }) => {
     if (address === undefined || sip === undefined) return [];
-    const peer = `${canonicalAddress(address)} ${sip.port}`;
+    const peer = `${canonicalAddress(address)} ${sip.port ?? SIP_PORT}`;
     const earlier = owners.get(peer);
     if (earlier === undefined) owners.set(peer, path);
     if (earlier === undefined) return [];
