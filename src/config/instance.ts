@@ -5,6 +5,9 @@
 import { z } from "zod";
 import { baseUrl, certificatesPem, cidr, host, hostName, INSTANCE_NAME, port } from "./fields.ts";
 
+/** The name in use in the field; systems inside that trust it read it without being told. */
+export const DEFAULT_SOURCE_HEADER = "X-Forwarded-For";
+
 const verifyTls = () =>
   z
     .boolean()
@@ -45,6 +48,20 @@ const sipSchema = z.strictObject({
     .describe(
       "How the instance finds phones again: path (RFC 3327), contact (rewritten) or auto. Default auto.",
     ),
+  sourceHeader: z
+    .string()
+    .regex(/^X-[A-Za-z0-9-]{1,60}$/i, {
+      error: "must begin with X- and hold letters, digits, hyphens",
+    })
+    .nullable()
+    .default(DEFAULT_SOURCE_HEADER)
+    .describe(
+      "Header that tells the instance a phone's address, taken off outside. Default X-Forwarded-For.",
+    ),
+  hideSoftware: z
+    .boolean()
+    .default(false)
+    .describe("Whether Server and User-Agent of the instance are kept from phones. Default false."),
   verifyTls: verifyTls(),
   caPem: caPem(),
 });

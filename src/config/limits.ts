@@ -103,6 +103,11 @@ const sipTimes = {
     .describe(
       "Most seconds until the names of instances and the way to them are looked up again. Default 60.",
     ),
+  pathRetry: seconds(1, 604_800)
+    .default(3600)
+    .describe(
+      "Seconds after which an instance in automatic Contact mode is asked for Path again. Default 3600.",
+    ),
   timerC: seconds(1, 3600)
     .default(180)
     .describe("Seconds an INVITE may ring; starts again at each 101-199 (timer C). Default 180."),
