@@ -56,8 +56,21 @@ function attach(socket: net.Socket, events: ConnectionEvents): void {
   socket.on("close", () => events.closed(reason));
 }
 
-function secureOptions(identity: Identity): { key: string; cert: string; minVersion: "TLSv1.2" } {
-  return { key: identity.keyPem, cert: identity.certificatePem, minVersion: "TLSv1.2" };
+type SecureOptions = {
+  readonly key: string;
+  readonly cert: string;
+  readonly minVersion: "TLSv1" | "TLSv1.2";
+};
+
+function secureOptions(identity: Identity, allowsTls10 = false): SecureOptions {
+  const minVersion = allowsTls10 ? "TLSv1" : "TLSv1.2";
+  return { key: identity.keyPem, cert: identity.certificatePem, minVersion };
+}
+
+function isSame(left: SecureOptions | null, right: SecureOptions): boolean {
+  return (
+    left?.key === right.key && left.cert === right.cert && left.minVersion === right.minVersion
+  );
 }
 
 function createServer(options: ListenStreamOptions): net.Server {
@@ -70,7 +83,10 @@ function createServer(options: ListenStreamOptions): net.Server {
     });
   }
   const server = tls.createServer(
-    { ...secureOptions(options.identity), handshakeTimeout: options.handshakeTimeoutMs },
+    {
+      ...secureOptions(options.identity, options.allowsTls10),
+      handshakeTimeout: options.handshakeTimeoutMs,
+    },
     (socket) => {
       keepAlive(socket);
       attach(socket, options.accept(wrap(socket, "tls")));
@@ -108,10 +124,15 @@ export async function listenStream(options: ListenStreamOptions): Promise<Stream
   }
   const bound = server.address();
   const port = bound !== null && typeof bound === "object" ? bound.port : local.port;
+  const { identity, allowsTls10 } = options;
+  let secure = identity === undefined ? null : secureOptions(identity, allowsTls10);
   return {
     local: { address: local.address, port },
-    setIdentity(identity) {
-      if (server instanceof tls.Server) server.setSecureContext(secureOptions(identity));
+    setIdentity(identity, allowsTls10) {
+      const wanted = secureOptions(identity, allowsTls10);
+      if (!(server instanceof tls.Server) || isSame(secure, wanted)) return;
+      server.setSecureContext(wanted);
+      secure = wanted;
     },
     close: () => void server.close(),
   };

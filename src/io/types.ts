@@ -63,8 +63,11 @@ export type Identity = { readonly certificatePem: string; readonly keyPem: strin
 
 export type StreamListener = {
   readonly local: Endpoint;
-  /** New handshakes use the new certificate; open connections stay. */
-  setIdentity(identity: Identity): void;
+  /**
+   * New handshakes use the new certificate; open connections stay. What is already so changes nothing:
+   * session tickets stay good.
+   */
+  setIdentity(identity: Identity, allowsTls10?: boolean): void;
   /** Stops accepting; open connections stay. */
   close(): void;
 };
@@ -73,6 +76,8 @@ export type ListenStreamOptions = {
   readonly local: Endpoint;
   /** Present = TLS. `accept` is called after the handshake. */
   readonly identity?: Identity;
+  /** TLS 1.0 and 1.1 too; else 1.2 and up. */
+  readonly allowsTls10?: boolean;
   readonly handshakeTimeoutMs: number;
   readonly accept: (connection: Connection) => ConnectionEvents;
   /** A connection that never came to accept(): handshake failed or timed out. */
@@ -113,14 +118,33 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
+/** Preferred first. `ttlSeconds` null = nobody says (a literal, the hosts file). */
+export type HostAddresses = {
+  readonly addresses: readonly string[];
+  readonly ttlSeconds: number | null;
+};
+
+/** One SRV record (RFC 2782): lower priorities first, within one by weight. */
+export type ServiceRecord = {
+  readonly host: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+};
+
+export type Resolver = {
+  /** Addresses of a host name (or the literal itself); rejects when there are none. */
+  resolve(host: string): Promise<HostAddresses>;
+  /** The SRV records of that name; empty = it has none. Rejects when DNS gives no answer. */
+  resolveService(name: string): Promise<readonly ServiceRecord[]>;
+};
+
 /** Everything outside that a running proxy or the demonstration needs. main.ts passes the real one. */
-export type World = {
+export type World = Resolver & {
   readonly clock: Clock;
   readonly openDatagrams: OpenDatagrams;
   readonly listenStream: ListenStream;
   readonly connectStream: ConnectStream;
-  /** Addresses of a host name (or the literal itself), preferred first; rejects when there are none. */
-  resolve(host: string): Promise<readonly string[]>;
   /** The local address the main routing table gives towards `remote`; null = no route. */
   sourceAddressFor(remote: string): Promise<string | null>;
   /** Cryptographically strong bytes. */

@@ -67,7 +67,8 @@ export class OuterSide {
 
   /** New handshakes get it; open connections stay. */
   setIdentity(identity: Identity): void {
-    for (const listener of this.#tls.values()) listener.setIdentity(identity);
+    const { allowTls10 } = this.#o.settings();
+    for (const listener of this.#tls.values()) listener.setIdentity(identity, allowTls10);
   }
 
   /** What is open, by transport and family. */
@@ -124,6 +125,7 @@ export class OuterSide {
     return world.listenStream({
       local,
       identity: this.#o.identity(),
+      allowsTls10: config.allowTls10,
       handshakeTimeoutMs: config.limits.handshakeTimeout * 1000,
       accept: (connection) => this.#accept(connection),
       refused: (remote, reason) => {

@@ -43,7 +43,14 @@ function warningsOf(core: Core, sources: Sources): readonly Warning[] {
       text: `${name}: ${reason ?? "no answer"}`,
       since,
     }));
-  return [...sources.warnings.all, ...unreachable];
+  return [...sources.warnings.all, ...unreachable, ...tls10Warning(core, since)];
+}
+
+/** TLS 1.0 and 1.1 (RFC 8996 forbids both) are in the operator's sight for as long as they are allowed. */
+function tls10Warning(core: Core, since: string): readonly Warning[] {
+  const { allowTls10, voipSip } = core.settings();
+  if (!allowTls10 || voipSip !== "tls") return [];
+  return [{ code: "tls-1.0", text: "phones may use TLS 1.0 and 1.1, which are broken", since }];
 }
 
 export function statusOf(core: Core, sources: Sources): ProxyStatus {

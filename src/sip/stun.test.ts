@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { answerBinding, isStun } from "./stun.ts";
 
 const ID = "b7e7a701bc34d686fa87dfae";
-const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex");
-const request = (attributes = ""): Buffer => {
+const hex = (text: string): Buffer<ArrayBuffer> => Buffer.from(text.replaceAll(" ", ""), "hex");
+const request = (attributes = ""): Buffer<ArrayBuffer> => {
   const body = hex(attributes);
   const length = body.length.toString(16).padStart(4, "0");
   return Buffer.concat([hex(`0001 ${length} 2112a442 ${ID}`), body]);
