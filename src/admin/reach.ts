@@ -5,13 +5,14 @@
 import type { InstanceConfig } from "../config/config.ts";
 import type { Connection, World } from "../io/types.ts";
 import { formatMessage } from "../sip/format-message.ts";
+import { inOrder, locate } from "../sip/locate.ts";
 import { makeRequest } from "../sip/make-message.ts";
 import type { ServiceReach } from "./operations.ts";
 
 const PATIENCE_MS = 3000;
 const TOKEN_BYTES = 9;
 
-type Try = (instance: InstanceConfig, address: string) => Promise<void>;
+type Try = (instance: InstanceConfig) => Promise<void>;
 
 function optionsRequest(world: World, transport: string, local: string, remote: string) {
   const token = Buffer.from(world.random(TOKEN_BYTES)).toString("base64url");
@@ -33,8 +34,12 @@ function optionsRequest(world: World, transport: string, local: string, remote: 
 }
 
 /** Resolves when anything comes back: an instance that says 404 to OPTIONS is there. */
-async function trySip(world: World, instance: InstanceConfig, address: string): Promise<void> {
-  const { port, transport, verifyTls, caPem } = instance.sip;
+async function trySip(world: World, instance: InstanceConfig): Promise<void> {
+  const { transport, verifyTls, caPem } = instance.sip;
+  const asked = { host: instance.address, port: instance.sip.port, transport };
+  const [first] = inOrder((await locate(world, asked, false)).locations, "");
+  if (first === undefined) throw new Error("it has no address");
+  const { address, port } = first;
   const local = await world.sourceAddressFor(address);
   if (local === null) throw new Error("there is no route");
   const host = address.includes(":") ? `[${address}]` : address;
@@ -65,10 +70,11 @@ async function trySip(world: World, instance: InstanceConfig, address: string): 
   await inTime(world, answer).finally(() => connection.destroy());
 }
 
-async function tryWeb(world: World, instance: InstanceConfig, address: string): Promise<void> {
+async function tryWeb(world: World, instance: InstanceConfig): Promise<void> {
   const url = new URL(instance.web.url);
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  const [remote = address] = host === instance.address ? [address] : await world.resolve(host);
+  const [remote] = (await world.resolve(host)).addresses;
+  if (remote === undefined) throw new Error(`${host} has no address`);
   const local = await world.sourceAddressFor(remote);
   if (local === null) throw new Error("there is no route");
   const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
@@ -100,8 +106,7 @@ export async function reachInstance(
     const startMs = world.clock.now();
     const took = () => world.clock.now() - startMs;
     try {
-      const [address = ""] = await world.resolve(instance.address);
-      await work(instance, address);
+      await work(instance);
       return { service, reachable: true, reason: null, tookMs: took() };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -109,7 +114,7 @@ export async function reachInstance(
     }
   };
   return Promise.all([
-    attempt("sip", (one, address) => trySip(world, one, address)),
-    attempt("web", (one, address) => tryWeb(world, one, address)),
+    attempt("sip", (one) => trySip(world, one)),
+    attempt("web", (one) => tryWeb(world, one)),
   ]);
 }

@@ -3,11 +3,12 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runCommand } from "../io/command.ts";
 import { makeFolder, readText, removeFile, writeAtomically } from "../io/files.ts";
-import { resolve } from "../io/network.ts";
 import { listFolder, readPlain, writeOwned } from "../io/owned-files.ts";
+import { resolve, resolveService } from "../io/resolver.ts";
 import type { Resolved } from "../network/firewall.ts";
 import { RevisionFiles } from "../network/revision-files.ts";
 import type { NetworkSystem } from "../network/system.ts";
+import { everyAddress } from "../sip/locate.ts";
 
 export const DEFAULT_DATA = "/var/lib/pequod";
 
@@ -48,7 +49,7 @@ export async function resolveNames(names: readonly string[]): Promise<Resolved> 
   const found = new Map<string, readonly string[]>();
   const ask = async (name: string): Promise<void> => {
     try {
-      found.set(name, await resolve(name));
+      found.set(name, await everyAddress({ resolve, resolveService }, name));
     } catch {
       // stays unknown
     }

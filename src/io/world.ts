@@ -1,7 +1,8 @@
 /** The real outside world; the only one outside the tests. */
 import { randomBytes } from "node:crypto";
 import { systemClock } from "./clock.ts";
-import { resolve, sourceAddressFor } from "./network.ts";
+import { sourceAddressFor } from "./network.ts";
+import { resolve, resolveService } from "./resolver.ts";
 import { connectStream, listenStream } from "./streams.ts";
 import type { World } from "./types.ts";
 import { openDatagrams } from "./udp.ts";
@@ -12,6 +13,7 @@ export const realWorld: World = {
   listenStream,
   connectStream,
   resolve,
+  resolveService,
   sourceAddressFor,
   random: (lengthBytes) => randomBytes(lengthBytes),
 };

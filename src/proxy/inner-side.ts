@@ -12,6 +12,7 @@ import type {
   StreamListener,
 } from "../io/types.ts";
 import type { Flow } from "../sip/flow.ts";
+import { DEFAULT_SIP_PORT } from "../sip/locate.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
 import type { Instance, Instances } from "./instances.ts";
 import { SIP_TRAFFIC_CLASS } from "./outer-side.ts";
@@ -88,7 +89,7 @@ export class InnerSide {
     if (insideAddress === null || address === undefined) {
       throw new Error(instance.reason ?? "no address");
     }
-    const remote = { address, port: config.sip.port };
+    const remote = { address, port: config.sip.port ?? DEFAULT_SIP_PORT };
     if (config.sip.transport !== "udp") return this.#connection(instance, insideAddress, remote);
     const place = this.#places.get(insideAddress);
     if (place === undefined) throw new Error(`no port on ${insideAddress}`);

@@ -9,7 +9,10 @@ async function instancesAt(address: string): Promise<Instances> {
   const { config, problems } = checkConfig({ version: 1, instances: [{ name: "six", address }] });
   if (config === null) throw new Error(JSON.stringify(problems));
   return await Instances.create({
-    world: { resolve: async (host) => [host], sourceAddressFor: async () => "fd00::1" },
+    world: {
+      resolve: async (host) => ({ addresses: [host], ttlSeconds: null }),
+      sourceAddressFor: async () => "fd00::1",
+    },
     log,
     insideAddress: null,
     configs: config.instances,

@@ -7,6 +7,7 @@ import { canonicalAddress } from "../config/address-class.ts";
 import type { InstanceConfig } from "../config/config.ts";
 import type { Endpoint, Log, World } from "../io/types.ts";
 import { instanceTag } from "../sip/flow-token.ts";
+import { DEFAULT_SIP_PORT } from "../sip/locate.ts";
 
 export type Routing = "path" | "contact";
 
@@ -87,7 +88,8 @@ export class Instances {
     const here = this.#byAddress.get(source.address) ?? [];
     const fits = (instance: Instance): boolean =>
       transport !== "udp" ||
-      (instance.config.sip.transport === "udp" && instance.config.sip.port === source.port);
+      (instance.config.sip.transport === "udp" &&
+        (instance.config.sip.port ?? DEFAULT_SIP_PORT) === source.port);
     return here.filter(fits);
   }
 
@@ -152,7 +154,7 @@ export class Instances {
     const host = instance.config.address;
     try {
       // As sources of packets are written: an IPv6 address can be configured in many spellings.
-      const addresses = (await this.#world.resolve(host)).map(canonicalAddress);
+      const addresses = (await this.#world.resolve(host)).addresses.map(canonicalAddress);
       instance.addresses = addresses;
       const first = addresses[0];
       instance.insideAddress =

@@ -110,7 +110,8 @@ export class AdminPlace {
       openDatagrams: unreachable,
       listenStream: unreachable,
       connectStream: unreachable,
-      resolve: async (host) => [host],
+      resolve: async (host) => ({ addresses: [host], ttlSeconds: null }),
+      resolveService: async () => [],
       sourceAddressFor: async () => null,
       random: (lengthBytes) => randomBytes(lengthBytes),
     };

@@ -281,7 +281,7 @@ test("names resolve from the table, literals to themselves, unknown ones not at 
   const network = new SimulatedNetwork();
   network.names.set("pbx.example", ["10.0.3.150"]);
   const world = proxyWorld(network);
-  expect(await world.resolve("pbx.example")).toEqual(["10.0.3.150"]);
-  expect(await world.resolve("10.1.1.1")).toEqual(["10.1.1.1"]);
+  expect((await world.resolve("pbx.example")).addresses).toEqual(["10.0.3.150"]);
+  expect((await world.resolve("10.1.1.1")).addresses).toEqual(["10.1.1.1"]);
   await expect(world.resolve("nowhere.example")).rejects.toThrow("nowhere.example has no address");
 });

@@ -10,6 +10,8 @@ import type {
   DatagramOptions,
   Datagrams,
   Endpoint,
+  HostAddresses,
+  ServiceRecord,
   StreamListener,
   World,
 } from "../../src/io/types.ts";
@@ -52,8 +54,10 @@ export class SimulatedNetwork {
   readonly clock: HandClock;
   readonly sent: Sent[] = [];
   readonly streams: SimulatedStreams;
-  /** Names that resolve() knows. */
-  readonly names = new Map<string, readonly string[]>();
+  /** Names that resolve() knows, their time to live, and SRV records; "fails" = DNS gives no answer. */
+  readonly names = new Map<string, readonly string[] | "fails">();
+  readonly services = new Map<string, readonly ServiceRecord[] | "fails">();
+  ttlSeconds: number | null = null;
   /** Decides about each datagram; replace it to make bad weather. */
   weather: (packet: Sent) => Fate = () => "deliver";
   /** Datagrams nobody was there for: closed port or closed NAT. */
@@ -88,6 +92,7 @@ export class SimulatedNetwork {
         this.streams.listen(place(o.local.address), o),
       connectStream: (o) => this.streams.connect(place(o.local.address), o),
       resolve: async (host) => this.#resolve(host),
+      resolveService: async (name) => this.#resolveService(name),
       sourceAddressFor: async (remote) =>
         options.sourceAddress?.(remote) ?? options.addresses[0] ?? null,
       random: (lengthBytes) => this.#random(lengthBytes),
@@ -193,10 +198,18 @@ export class SimulatedNetwork {
     return packet;
   }
 
-  async #resolve(host: string): Promise<readonly string[]> {
-    const found = isIP(host) !== 0 ? [host] : this.names.get(host);
+  #resolve(host: string): HostAddresses {
+    if (isIP(host) !== 0) return { addresses: [host], ttlSeconds: null };
+    const found = this.names.get(host);
+    if (found === "fails") throw new Error(`no answer from DNS for ${host}`);
     if (found === undefined || found.length === 0) throw new Error(`${host} has no address`);
-    return found;
+    return { addresses: found, ttlSeconds: this.ttlSeconds };
+  }
+
+  #resolveService(name: string): readonly ServiceRecord[] {
+    const found = this.services.get(name);
+    if (found === "fails") throw new Error(`no answer from DNS for ${name}`);
+    return found ?? [];
   }
 
   /** Different on every call, the same on every run. */

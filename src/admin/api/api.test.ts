@@ -127,7 +127,7 @@ describe("instances", () => {
       201,
       "/api/v1/instances/mycompany",
     ]);
-    expect(made.body.sip).toMatchObject({ port: 5060, transport: "udp" });
+    expect(made.body.sip).toMatchObject({ healthCheck: true, transport: "udp" });
     const read = await place.ask("GET", "/instances/MyCompany");
     expect(read.body).toEqual(made.body);
     expect(read.headers.get("etag")).toBe(made.headers.get("etag"));
