@@ -22,6 +22,8 @@ export type NonInviteClientOptions = {
   readonly flow: Flow;
   readonly events: ClientEvents;
   readonly ended: () => void;
+  /** False: sent once, and no repeated answer is waited for. */
+  readonly repeats: boolean;
 };
 
 export class NonInviteClient implements ClientTransaction {
@@ -52,7 +54,7 @@ export class NonInviteClient implements ClientTransaction {
     const { t1Ms, t2Ms, timerFMs } = this.#options.host.timers;
     const bytes = formatMessage(this.request);
     this.#timer.startResending({
-      firstGapMs: isReliable(this.flow) ? null : t1Ms,
+      firstGapMs: isReliable(this.flow) || !this.#options.repeats ? null : t1Ms,
       nextGapMs: (gapMs) => (this.#state === "proceeding" ? t2Ms : Math.min(gapMs * 2, t2Ms)),
       deadlineMs: timerFMs,
       resend: () => {
@@ -84,7 +86,7 @@ export class NonInviteClient implements ClientTransaction {
   }
 
   #complete(): void {
-    if (isReliable(this.flow)) {
+    if (isReliable(this.flow) || !this.#options.repeats) {
       this.#terminate();
       return;
     }

@@ -109,6 +109,22 @@ export class TransactionTable {
     return flow.send(formatMessage(withVia(request, flow, this.#newBranch())));
   }
 
+  /**
+   * The same without repetitions, for what will be sent anew by itself (a keep-alive): many phones that have
+   * gone must not be shouted at.
+   */
+  ask(request: SipRequest, flow: Flow, events: ClientEvents): ClientTransaction {
+    const branch = this.#newBranch();
+    return this.#start(withVia(request, flow, branch), branch, flow, events, false);
+  }
+
+  /** Phones that answer nothing any more, by flow id: what waits for them fails. One pass for all of them. */
+  flowsLost(ids: ReadonlySet<string>): void {
+    for (const client of [...this.#clients.values()]) {
+      if (client.flow.side === "outer" && ids.has(client.flow.id)) client.fail("flow-dead");
+    }
+  }
+
   /** What was sent on it and waits for an answer fails at once. */
   flowClosed(flow: Flow): void {
     const clients = this.#clientsByFlow.get(flow);
@@ -187,7 +203,13 @@ export class TransactionTable {
     }
   }
 
-  #start(request: SipRequest, branch: string, flow: Flow, events: ClientEvents): Client {
+  #start(
+    request: SipRequest,
+    branch: string,
+    flow: Flow,
+    events: ClientEvents,
+    repeats = true,
+  ): Client {
     const ended = () => this.#remove(client);
     const options = { host: this.#host, request, branch, flow, events, ended };
     const client: Client =
@@ -196,7 +218,7 @@ export class TransactionTable {
             ...options,
             sendCancel: (cancel) => this.#start(cancel, branch, flow, NO_EVENTS),
           })
-        : new NonInviteClient(options);
+        : new NonInviteClient({ ...options, repeats });
     this.#add(client);
     client.start();
     return client;
