@@ -1,7 +1,8 @@
 /**
  * The limits that hold floods, guessing and toll fraud down. Those "per address" mean an IPv4 address or an
  * IPv6 /64; they grow with the phones that are, or in the last 7 days were, registered from there, so that
- * phones behind one company NAT never lock each other out.
+ * phones behind one company NAT never lock each other out. What an instance grants (2xx) does not count
+ * towards a rate: only what it refuses or leaves unanswered does.
  */
 import { z } from "zod";
 
@@ -27,8 +28,8 @@ const rates = {
     .default(50)
     .describe("SIP requests a second on one connection or from one UDP port. Default 50."),
   burst: seconds(1, 60)
-    .default(5)
-    .describe("Seconds' worth of requests and handshakes that may come at once. Default 5."),
+    .default(10)
+    .describe("Seconds' worth of what these rates allow that may come at once. Default 10."),
 };
 
 const bans = {
@@ -80,9 +81,9 @@ const shares = {
     .default(32)
     .describe("Calls of one user of an instance at one time. Default 32."),
   ringingPerAddress: count(1, MANY)
-    .default(32)
+    .default(256)
     .describe(
-      "Unanswered calls from one address, and two more for each phone registered there. Default 32.",
+      "Unanswered calls from one address, and two more for each phone registered there. Default 256.",
     ),
   forks: count(1, 1000)
     .default(64)

@@ -34,7 +34,16 @@ export type InstanceStatus = {
 
 export type Warning = { readonly code: string; readonly text: string; readonly since: string };
 
-export type Ban = { readonly address: string; readonly reason: string; readonly until: string };
+/** Times are ISO 8601. */
+export type Ban = {
+  /** An IPv4 address, an IPv6 /64, or "*" for a user who is kept out from everywhere. */
+  readonly address: string;
+  /** user@instance; null = nobody gets in from that address. */
+  readonly user: string | null;
+  readonly reason: string;
+  readonly since: string;
+  readonly until: string;
+};
 
 export type ProxyStatus = {
   readonly proxy: string;

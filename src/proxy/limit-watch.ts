@@ -1,0 +1,55 @@
+/** Notices limits that are hit minute after minute: then they are too small, or somebody attacks. */
+import type { Warning } from "../health/status.ts";
+
+/** The reasons of limits, as they are counted among the drops. */
+const LIMITS: ReadonlySet<string> = new Set([
+  "bindings-full",
+  "connection-too-busy",
+  "connections-full",
+  "connections-unregistered",
+  "dialogs-full",
+  "forks-too-many",
+  "handshakes-per-address",
+  "instance-call-rate",
+  "instance-calls",
+  "instance-requests",
+  "no-free-port",
+  "registrations-per-address",
+  "requests-per-address",
+  "requests-per-flow",
+  "ringing-per-address",
+  "sessions-full",
+  "transactions-full",
+  "unproven-source",
+  "user-calls",
+]);
+
+/** Looks in a row that found it hit again. */
+const CONTINUOUS = 3;
+
+type Seen = { count: number; times: number; sinceMs: number };
+
+export class LimitWatch {
+  readonly #seen = new Map<string, Seen>();
+
+  /** Once a minute. */
+  look(drops: Readonly<Record<string, number>>, nowMs: number): void {
+    for (const reason of LIMITS) {
+      const count = drops[reason] ?? 0;
+      const seen = this.#seen.get(reason) ?? { count: 0, times: 0, sinceMs: nowMs };
+      if (count === seen.count) seen.times = 0;
+      else if (seen.times++ === 0) seen.sinceMs = nowMs;
+      seen.count = count;
+      this.#seen.set(reason, seen);
+    }
+  }
+
+  get warnings(): readonly Warning[] {
+    const hit = [...this.#seen].filter(([, { times }]) => times >= CONTINUOUS);
+    return hit.map(([reason, { count, sinceMs }]) => ({
+      code: "limit-reached",
+      text: `${reason}: reached again and again, ${count} times since the start`,
+      since: new Date(sinceMs).toISOString(),
+    }));
+  }
+}
