@@ -174,3 +174,39 @@ test("nobody listens: one clear line", async () => {
   listener.close();
   await expect(connect(listener.local)).rejects.toThrow(/ECONNREFUSED|refused|connect/i);
 });
+
+test("who is not admitted is closed before his handshake, and counts as no failed one", async () => {
+  const accepted = event<void>();
+  const seen: string[] = [];
+  let isOpen = false;
+  const listener = await listenStream({
+    local: here,
+    identity,
+    handshakeTimeoutMs: 5000,
+    admits: ({ address }) => {
+      seen.push(address);
+      return isOpen;
+    },
+    accept: () => {
+      seen.push("accepted");
+      accepted.happen();
+      return { data() {}, closed() {} };
+    },
+    refused: (_, reason) => void seen.push(reason),
+  });
+  const connecting = () =>
+    connectStream({
+      local: { address: "127.0.0.3" },
+      remote: listener.local,
+      tls: { serverName: "127.0.0.1", verify: false, caPem: null },
+      timeoutMs: 5000,
+      events: { data() {}, closed() {} },
+    });
+  await expect(connecting()).rejects.toThrow();
+  isOpen = true;
+  const connection = await connecting();
+  await accepted.happened;
+  expect(seen).toEqual(["127.0.0.3", "127.0.0.3", "accepted"]);
+  connection.destroy();
+  listener.close();
+});

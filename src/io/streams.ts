@@ -75,9 +75,14 @@ function isSame(left: SecureOptions | null, right: SecureOptions): boolean {
 
 function createServer(options: ListenStreamOptions): net.Server {
   const refused = options.refused ?? (() => {});
+  const admits = options.admits ?? (() => true);
   if (options.identity === undefined) {
     return net.createServer((socket) => {
       socket.on("error", () => {});
+      if (!admits(endpointOf(socket.remoteAddress, socket.remotePort))) {
+        socket.destroy();
+        return;
+      }
       keepAlive(socket);
       attach(socket, options.accept(wrap(socket, "tcp")));
     });
@@ -92,8 +97,15 @@ function createServer(options: ListenStreamOptions): net.Server {
       attach(socket, options.accept(wrap(socket, "tls")));
     },
   );
+  const unwelcome = new WeakSet<net.Socket>();
+  server.on("connection", (socket: net.Socket) => {
+    if (admits(endpointOf(socket.remoteAddress, socket.remotePort))) return;
+    unwelcome.add(socket);
+    socket.destroy();
+  });
   // A handshake that fails or times out leaves the socket open unless we close it.
   server.on("tlsClientError", (error: Error, socket: tls.TLSSocket) => {
+    if (unwelcome.has(socket)) return;
     const remote =
       socket.remoteAddress === undefined
         ? null

@@ -79,6 +79,8 @@ export type ListenStreamOptions = {
   /** TLS 1.0 and 1.1 too; else 1.2 and up. */
   readonly allowsTls10?: boolean;
   readonly handshakeTimeoutMs: number;
+  /** Asked for each connection before its handshake costs anything; false = closed at once. */
+  readonly admits?: (remote: Endpoint) => boolean;
   readonly accept: (connection: Connection) => ConnectionEvents;
   /** A connection that never came to accept(): handshake failed or timed out. */
   readonly refused?: (remote: Endpoint | null, reason: string) => void;

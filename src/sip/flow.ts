@@ -14,6 +14,6 @@ export type Flow = {
   /** host:port for our Via. */
   readonly sentBy: string;
   readonly isOpen: boolean;
-  /** false: the flow is dead and the bytes are lost. */
-  send(bytes: Uint8Array): boolean;
+  /** false: the flow is dead and the bytes are lost. `isOwnAnswer`: a response made here, not a relayed one. */
+  send(bytes: Uint8Array, isOwnAnswer?: boolean): boolean;
 };

@@ -26,7 +26,7 @@ export function makeResponse(
   if (status === 100) headers.copyFrom(request.headers, "timestamp");
   else if (toTag !== undefined) addToTag(headers, toTag);
   headers.append("content-length", "0");
-  return { kind: "response", status, reason, headers, body: noBody };
+  return { kind: "response", status, reason, headers, body: noBody, isOwn: true };
 }
 
 /** A To that cannot be parsed (in a 400) is sent back as it came. */

@@ -20,6 +20,8 @@ export type SipResponse = {
   reason: string;
   headers: Headers;
   body: Uint8Array;
+  /** Made here, not received: to a source that may be forged such answers are rarer still. */
+  readonly isOwn?: true;
 };
 
 export type SipMessage = SipRequest | SipResponse;

@@ -51,7 +51,7 @@ type Client = InviteClient | NonInviteClient;
 /** The To tag of every stateless 503, the same for each repetition (RFC 3261 §8.2.7), known by its ACK. */
 const REFUSED_TAG = "refused-503";
 const REFUSED_TO = /;\s*tag\s*=\s*refused-503\s*(;|$)/i;
-const REFUSED_RETRY_AFTER_S = "10";
+const REFUSED_RETRY_AFTER_S = 10;
 
 const NO_EVENTS: ClientEvents = { response() {}, timeout() {}, failed() {} };
 
@@ -132,6 +132,15 @@ export class TransactionTable {
     for (const client of [...clients]) client.fail("flow-closed");
   }
 
+  /** 503 without any state: the peer shall come back later (RFC 3261 §21.5.4). */
+  refuse(request: SipRequest, flow: Flow, retryAfterSeconds: number): void {
+    if (request.method === "ACK") return;
+    stampSource(request, parseVia(request.headers.firstValue("via") ?? ""), flow.remote);
+    const response = makeResponse(request, 503, undefined, REFUSED_TAG);
+    response.headers.append("retry-after", String(retryAfterSeconds));
+    if (!flow.send(formatMessage(response), true)) this.#options.count("response-not-sent");
+  }
+
   #receiveRequest(request: SipRequest, via: Via, flow: Flow): void {
     const key = serverKey(request, via, flow, request.method);
     const known = this.#servers.get(key);
@@ -150,12 +159,13 @@ export class TransactionTable {
   #receiveNew(request: SipRequest, via: Via, flow: Flow, key: string): void {
     const matching =
       request.method === "CANCEL" ? this.#inviteServer(request, via, flow) : undefined;
-    stampSource(request, via, flow.remote);
     // A CANCEL that matches makes room, and there is at most one to an INVITE.
     if (matching === undefined && this.size >= this.#options.maxTransactions) {
-      this.#refuse(request, flow);
+      this.#options.count("transactions-full");
+      this.refuse(request, flow, REFUSED_RETRY_AFTER_S);
       return;
     }
+    stampSource(request, via, flow.remote);
     const ended = () => this.#servers.delete(key);
     const server =
       request.method === "INVITE"
@@ -178,13 +188,6 @@ export class TransactionTable {
     if (server.isInvite && !server.isAnswered && !server.isFinal) {
       server.respond(makeResponse(server.request, 100));
     }
-  }
-
-  #refuse(request: SipRequest, flow: Flow): void {
-    this.#options.count("transactions-full");
-    const response = makeResponse(request, 503, undefined, REFUSED_TAG);
-    response.headers.append("retry-after", REFUSED_RETRY_AFTER_S);
-    if (!flow.send(formatMessage(response))) this.#options.count("response-not-sent");
   }
 
   #inviteServer(request: SipRequest, via: Via, flow: Flow): InviteServer | undefined {

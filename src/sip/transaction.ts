@@ -55,6 +55,8 @@ export type ClientTransaction = {
   readonly isFinal: boolean;
   /** INVITE only: sends CANCEL, once a provisional response allows it (RFC 3261 §9.1). Idempotent. */
   cancel(): void;
+  /** Another server is asked instead: nothing is sent again, an INVITE is cancelled where it arrived after all. */
+  abandon(): void;
 };
 
 /** Exactly one of final response, timeout or failed ends a transaction; a 2xx to INVITE may come again. */
@@ -82,7 +84,7 @@ export function isReliable(flow: Flow): boolean {
 /** Sends a response; a dead flow is counted, the state machine goes on (RFC 6026 §8.4). */
 export function sendResponse(host: TransactionHost, flow: Flow, response: SipResponse): Uint8Array {
   const bytes = formatMessage(response);
-  resendResponse(host, flow, bytes);
+  if (!flow.send(bytes, response.isOwn === true)) host.count("response-not-sent");
   return bytes;
 }
 

@@ -124,6 +124,7 @@ export class SimulatedStreams {
     const seen = isTranslated
       ? { address: place.nat.publicAddress, port: place.nat.takePort() }
       : local;
+    if (listener.admits?.(seen) === false) throw new Error("closed by the peer");
     if (isTls !== (listener.identity !== undefined)) {
       listener.refused?.(seen, "no TLS on both ends");
       throw new Error("closed by the peer");
