@@ -3,6 +3,7 @@
  */
 import type { Endpoint } from "../../src/io/types.ts";
 import type { Outside } from "./outside.ts";
+import type { Received } from "./sip-peer.ts";
 import { hostPort, type SipText } from "./sip-text.ts";
 import { digestAnswer, type ExtraHeaders, UserAgent } from "./user-agent.ts";
 
@@ -22,6 +23,12 @@ export class Phone extends UserAgent {
   readonly options: PhoneOptions;
   #registerCallId = "";
   #registerCseq = 0;
+  /** The proxy asks whether it is there, and it is; a phone that shall be dead sets it otherwise. */
+  override automatic = (received: Received): boolean => {
+    if (!isKeepAlive(received)) return false;
+    this.answers(received, 200);
+    return true;
+  };
 
   constructor(outside: Outside, options: PhoneOptions) {
     super(options.user, outside);
@@ -91,6 +98,11 @@ export class Phone extends UserAgent {
       body,
     });
   }
+}
+
+/** From the proxy itself: no user stands before its name. */
+export function isKeepAlive({ message }: Received): boolean {
+  return message.method === "OPTIONS" && /^<sip:[^@>]+>/.test(message.header("From"));
 }
 
 export type InviteOptions = {
