@@ -6,6 +6,8 @@
 import { createHash } from "node:crypto";
 import type { Clock, Endpoint } from "../io/types.ts";
 import type { Flow } from "../sip/flow.ts";
+import { isSipUri, parseSipUri } from "../sip/uri.ts";
+import { ownerOf } from "./phone-contact.ts";
 
 export type Binding = {
   /** 16 hex digits, the same for the same phone over restarts. */
@@ -15,8 +17,12 @@ export type Binding = {
   readonly aor: string;
   /** Of its REGISTERs: the same for one phone until it is switched off (RFC 3261 §10.2). */
   callId: string;
+  /** What tells the phone from another with the same Contact; 8 hex digits. @see ownerOf */
+  owner: string;
   /** The Contact URI as the phone wrote it. */
   contactUri: string;
+  /** The Contact URI that stands in the instance's location table for it. */
+  insideUri: string;
   /** Where the phone was last seen. A stream flow may have closed since. */
   flow: Flow;
   expiresAtMs: number;
@@ -28,8 +34,8 @@ const GRACE_MS = 10_000;
 const EARLIER_KEPT = 4;
 
 /**
- * The same phone gives the same id: by its instance id where it has one (RFC 5626 §4.1), else by the
- * Contact URI without its parameters.
+ * The same phone gives the same id: by its instance id where it has one (RFC 5626 §4.1), else by its owner
+ * and the Contact URI without its parameters.
  */
 export function bindingId(instance: string, aor: string, phone: string): string {
   const hash = createHash("sha256").update(`${instance.toLowerCase()}\0${aor}\0${phone}`);
@@ -43,6 +49,7 @@ export class Bindings {
   readonly #byId = new Map<string, Binding>();
   readonly #byFlow = new Map<string, Set<Binding>>();
   readonly #byAor = new Map<string, Set<Binding>>();
+  readonly #byOwner = new Map<string, Set<Binding>>();
 
   constructor(o: {
     readonly clock: Clock;
@@ -124,6 +131,39 @@ export class Bindings {
     return [...(this.#byFlow.get(flowId) ?? [])].filter((binding) => binding.expiresAtMs > now);
   }
 
+  /**
+   * Whose Contact this is, for a phone without instance id. Two homes may show the same private address, so
+   * the Contact does not say. The same Call-ID does (RFC 3261 §10.2: one for all registrations of a phone
+   * until it is switched off). After a reboot it is the same phone when it comes from where it was: over
+   * UDP address and port, over a connection the address of one that has closed since. Where both could be,
+   * it is taken for another phone: a contact too many rings in vain until it expires, one too few not at all.
+   */
+  ownerOf(o: {
+    readonly instance: string;
+    readonly aor: string;
+    readonly contactUri: string;
+    readonly callId: string;
+    readonly flow: Flow;
+  }): string {
+    for (const known of this.#byAor.get(aorKey(o)) ?? []) {
+      if (!isSamePlace(known.contactUri, o.contactUri)) continue;
+      if (known.callId === o.callId || cameBack(known.flow, o.flow)) return known.owner;
+    }
+    return ownerOf(o.callId);
+  }
+
+  /** Contacts of the phone that its new connection has left without a way to it. */
+  leftBehind(o: Pick<Binding, "instance" | "aor" | "callId">): readonly Binding[] {
+    return [...(this.#byAor.get(aorKey(o)) ?? [])].filter(
+      (one) => one.callId === o.callId && !one.flow.isOpen,
+    );
+  }
+
+  /** The phones of an instance whose Contact carries this owner. */
+  ofOwner(instance: string, owner: string): readonly Binding[] {
+    return [...(this.#byOwner.get(ownerKey({ instance, owner })) ?? [])];
+  }
+
   /** Forgets what has expired; returns how many. */
   sweep(): number {
     const now = this.#clock.now();
@@ -160,15 +200,35 @@ export class Bindings {
 
   #attach(binding: Binding): void {
     addTo(this.#byFlow, binding.flow.id, binding);
+    addTo(this.#byOwner, ownerKey(binding), binding);
   }
 
   #detach(binding: Binding): void {
     removeFrom(this.#byFlow, binding.flow.id, binding);
+    removeFrom(this.#byOwner, ownerKey(binding), binding);
   }
 }
 
 function aorKey({ instance, aor }: Pick<Binding, "instance" | "aor">): string {
   return `${instance}\0${aor}`;
+}
+
+function ownerKey({ instance, owner }: Pick<Binding, "instance" | "owner">): string {
+  return `${instance}\0${owner}`;
+}
+
+function cameBack(before: Flow, now: Flow): boolean {
+  if (before.id === now.id) return true;
+  if (before.transport === "udp" || before.isOpen) return false;
+  return before.remote.address === now.remote.address;
+}
+
+/** User, host and port; parameters may differ. */
+export function isSamePlace(left: string, right: string): boolean {
+  if (left === right) return true;
+  if (!isSipUri(left) || !isSipUri(right)) return false;
+  const [a, b] = [parseSipUri(left), parseSipUri(right)];
+  return a.user === b.user && a.host === b.host && a.port === b.port;
 }
 
 function addTo(index: Map<string, Set<Binding>>, key: string, binding: Binding): void {

@@ -14,6 +14,7 @@ import { type Core, flowToPhone, innerPlace, outerPlace, reply } from "./core.ts
 import type { Forwarding } from "./forwarding.ts";
 import { countHop } from "./hops.ts";
 import type { Instance } from "./instances.ts";
+import { phoneUri, targetOfContact } from "./phone-uri.ts";
 import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
 
 type Choice =
@@ -41,6 +42,7 @@ export class FromInstance {
     }
     const { instance, target } = choice;
     const flow = flowToPhone(this.#core, target);
+    request.uri = phoneUri(this.#core, request.uri, { instance, target, dialogContact: null });
     if (flow === null) {
       // RFC 5626 §5.3.1: at once, so that the instance need not wait for a timeout.
       this.#core.count("flow-failed");
@@ -78,6 +80,7 @@ export class FromInstance {
     if (choice === "ourselves" || "refuse" in choice) return this.#core.count("ack-dropped");
     const flow = flowToPhone(this.#core, choice.target);
     if (flow === null) return this.#core.count("ack-dropped");
+    request.uri = phoneUri(this.#core, request.uri, { ...choice, dialogContact: null });
     const call = this.#core.calls.find(request, "inner", choice.instance.name, choice.target);
     if (call !== null) this.#core.sdpBodies.ack(call, request, "inner");
     if (!this.#core.table.sendStateless(request, flow)) this.#core.count("ack-not-sent");
@@ -89,7 +92,11 @@ export class FromInstance {
     const isOurs = (host: string): boolean => this.#core.inner.isOurs(host);
     const taken = takeRoutes(request.headers, this.#core.tokens, isOurs);
     if (!taken.ok) return { refuse: 403, reason: taken.reason };
-    const target = taken.target ?? this.#fromUri(request) ?? this.#fromCall(request, speakers);
+    const target =
+      taken.target ??
+      this.#fromUri(request) ??
+      targetOfContact(this.#core, request.uri, speakers) ??
+      this.#fromCall(request, speakers);
     if (target === null) {
       return this.#isOurself(request) ? "ourselves" : { refuse: 404, reason: "no-token" };
     }
@@ -99,15 +106,11 @@ export class FromInstance {
     return { instance, target };
   }
 
-  /** Contact mode: the Request-URI is the Contact we wrote; the phone gets its own back. */
+  /** Contact mode: the Request-URI is the Contact we wrote. */
   #fromUri(request: SipRequest): FlowTarget | null {
     if (!isSipUri(request.uri)) return null;
     const { user } = parseSipUri(request.uri);
-    const target = user === null ? null : this.#core.tokens.open(user);
-    if (target === null || target.kind !== "binding") return target;
-    const binding = this.#core.bindings.get(target.id);
-    if (binding !== null) request.uri = binding.contactUri;
-    return target;
+    return user === null ? null : this.#core.tokens.open(user);
   }
 
   /** Within a dialog whose route set the instance has lost. */

@@ -21,6 +21,8 @@ export type Instance = {
   insideAddress: string | null;
   /** What REGISTER does now. With `auto` it starts as path and falls to contact by itself. */
   routing: Routing;
+  /** When `routing` was found, or last put to the test. */
+  routingSinceMs: number;
   /** Why `routing` is what it is, for the status. */
   routingReason: string;
   /** null = not known yet. */
@@ -36,9 +38,18 @@ type Options = {
   readonly configs: readonly InstanceConfig[];
 };
 
-function startRouting(config: InstanceConfig): Pick<Instance, "routing" | "routingReason"> {
-  if (config.sip.routing === "auto") return { routing: "path", routingReason: "not tried yet" };
-  return { routing: config.sip.routing, routingReason: "configured" };
+function startRouting(
+  config: InstanceConfig,
+): Pick<Instance, "routing" | "routingSinceMs" | "routingReason"> {
+  const { routing } = config.sip;
+  return routing === "auto"
+    ? { routing: "path", routingSinceMs: 0, routingReason: "not tried yet" }
+    : { routing, routingSinceMs: 0, routingReason: "configured" };
+}
+
+/** Another address may be another system: what was learnt of the old one says nothing of it. */
+function isRoutedAnew(before: InstanceConfig, now: InstanceConfig): boolean {
+  return before.sip.routing !== now.sip.routing || before.address !== now.address;
 }
 
 export class Instances {
@@ -134,7 +145,7 @@ export class Instances {
         reason: null,
         ...startRouting(config),
       };
-      if (known !== undefined && known.config.sip.routing !== config.sip.routing) {
+      if (known !== undefined && isRoutedAnew(known.config, config)) {
         Object.assign(known, startRouting(config));
       }
       instance.config = config;

@@ -3,9 +3,11 @@ import { makeRequest, makeResponse } from "../sip/make-message.ts";
 import {
   addPath,
   grantedSeconds,
+  knownContact,
+  ownContact,
   readRegistration,
   restoreContacts,
-  rewriteContacts,
+  writeContacts,
 } from "./registration.ts";
 
 const place = { address: "10.0.3.1", port: 15060, transport: "udp" as const };
@@ -31,6 +33,9 @@ function ok(...headers: [string, string][]) {
   return response;
 }
 
+const read = (request: ReturnType<typeof register>, owner = "00000001") =>
+  readRegistration(request, "mycompany", () => owner);
+
 const phone = '"Alice" <sip:100@192.168.1.10:5061;transport=tls>';
 
 describe("reading", () => {
@@ -39,30 +44,32 @@ describe("reading", () => {
       ["Contact", `${phone};expires=60, <sip:100@192.168.1.11>;q=0.5`],
       ["Expires", "3600"],
     );
-    const { aor, contacts, removesAll } = readRegistration(request, "mycompany");
+    const { aor, contacts, removesAll } = read(request);
     expect([aor, removesAll]).toEqual(["100@mycompany", false]);
     expect(contacts.map((one) => one.expiresSeconds)).toEqual([60, 3600]);
     expect(new Set(contacts.map((one) => one.bindingId)).size).toBe(2);
   });
 
   test("a star removes all", () => {
-    expect(readRegistration(register(["Contact", "*"], ["Expires", "0"]), "m")).toMatchObject({
+    expect(read(register(["Contact", "*"], ["Expires", "0"]))).toMatchObject({
       contacts: [],
       removesAll: true,
     });
   });
 
   test("the same phone is the same binding after it changed port, when it has an instance id", () => {
-    const id = (uri: string, more = ""): string =>
-      readRegistration(register(["Contact", `<${uri}>${more}`]), "m").contacts[0]!.bindingId;
+    const id = (uri: string, more = "", owner = "00000001"): string =>
+      read(register(["Contact", `<${uri}>${more}`]), owner).contacts[0]!.bindingId;
     const urn = ';+sip.instance="<urn:uuid:1>"';
     expect(id("sip:100@1.2.3.4:1", urn)).toBe(id("sip:100@1.2.3.4:2", urn));
     expect(id("sip:100@1.2.3.4:1;transport=tls")).toBe(id("sip:100@1.2.3.4:1"));
     expect(id("sip:100@1.2.3.4:1")).not.toBe(id("sip:100@1.2.3.4:2"));
+    expect(id("sip:100@1.2.3.4:1")).not.toBe(id("sip:100@1.2.3.4:1", "", "00000002"));
+    expect(id("sip:100@1.2.3.4:1", urn)).toBe(id("sip:100@1.2.3.4:1", urn, "00000002"));
   });
 
   test("a Contact that is none is refused", () => {
-    expect(() => readRegistration(register(["Contact", "<sip:"]), "m")).toThrow();
+    expect(() => read(register(["Contact", "<sip:"]))).toThrow();
   });
 });
 
@@ -80,36 +87,58 @@ describe("Path mode", () => {
 });
 
 describe("Contact mode", () => {
-  const request = register(["Contact", `${phone};expires=60;q=0.7`]);
-  const registration = readRegistration(request, "mycompany");
+  const ours = ownContact(place, "TOKEN");
 
-  test("the Contact is ours, everything but its URI kept", () => {
-    rewriteContacts(request, registration, place, () => "TOKEN");
+  test("the Contact is ours, everything but its URI kept; obsolete ones go", () => {
+    const request = register(["Contact", `${phone};expires=60;q=0.7`]);
+    const [contact] = read(request).contacts;
+    writeContacts(request, [{ contact: contact!, insideUri: ours }], ["sip:100@10.9.9.9"]);
     expect(request.headers.lines("contact")).toEqual([
       '"Alice" <sip:TOKEN@10.0.3.1:15060;transport=udp>;expires=60;q=0.7',
+      "<sip:100@10.9.9.9>;expires=0",
     ]);
   });
 
-  test("the phone gets its own Contact back and nobody else's", () => {
+  test("the phone gets its own Contact back, once, and nobody else's", () => {
     const response = ok([
       "Contact",
       "<sip:TOKEN@10.0.3.1:15060>;expires=55, <sip:100@10.9.9.9>;expires=9, <sip:OTHER@10.0.3.1:15060>",
     ]);
-    restoreContacts(response, (user) => (user === "TOKEN" ? "sip:100@192.168.1.10" : null));
+    response.headers.append("contact", "<sip:TOKEN@10.0.3.1:5060;x=y>");
+    const known = [{ contactUri: "sip:100@192.168.1.10", insideUri: ours }];
+    const isOurs = (host: string): boolean => host === "10.0.3.1";
+    restoreContacts(response, (uri) => knownContact(uri, known, isOurs)?.contactUri);
     expect(response.headers.lines("contact")).toEqual(["<sip:100@192.168.1.10>;expires=55"]);
   });
+});
 
-  test("a star stays a star", () => {
-    const star = register(["Contact", "*"]);
-    rewriteContacts(star, readRegistration(star, "m"), place, () => "TOKEN");
-    expect(star.headers.lines("contact")).toEqual(["*"]);
+describe("which contact an instance means", () => {
+  const here = "sip:100@192.168.1.10:5061;transport=udp;pq=00000001l";
+  const known = [{ contactUri: "here", insideUri: here }];
+  const find = (uri: string) => knownContact(uri, known, (host) => host === "10.0.3.1")?.contactUri;
+
+  test("its own URI, with other parameters, with our address in it", () => {
+    expect(find(here)).toBe("here");
+    expect(find("sip:100@192.168.1.10:5061;pq=00000001l;x=y")).toBe("here");
+    expect(find("sip:100@10.0.3.1:15060;transport=udp;pq=00000001l;x-ast-orig-host=h")).toBe(
+      "here",
+    );
+    expect(find("sip:100@192.168.1.10:5061")).toBe("here");
+  });
+
+  test("never one of another phone, whatever its address", () => {
+    expect(find("sip:100@192.168.1.10:5061;transport=udp;pq=00000002l")).toBeUndefined();
+    expect(find("sip:100@10.0.3.1:15060;transport=udp;pq=00000002l")).toBeUndefined();
+    expect(find("sip:100@10.0.3.1:15060;transport=udp")).toBeUndefined();
+    expect(find("sip:101@10.0.3.1:15060;transport=udp;pq=00000001l")).toBeUndefined();
+    expect(find("tel:100")).toBeUndefined();
   });
 });
 
 describe("what the instance granted", () => {
-  const [contact] = readRegistration(register(["Contact", `${phone};expires=600`]), "m").contacts;
+  const [contact] = read(register(["Contact", `${phone};expires=600`])).contacts;
   const granted = (...headers: [string, string][]): number =>
-    grantedSeconds(ok(...headers), contact!);
+    grantedSeconds(ok(...headers), contact!, (uri) => uri.startsWith("sip:100@192.168.1.10"));
 
   test("its own parameter for this contact counts most", () => {
     const others = "<sip:100@10.9.9.9>;expires=30";
@@ -123,7 +152,8 @@ describe("what the instance granted", () => {
   });
 
   test("a contact that was removed is gone, whatever else the instance lists", () => {
-    const [gone] = readRegistration(register(["Contact", `${phone};expires=0`]), "m").contacts;
-    expect(grantedSeconds(ok(["Contact", "<sip:100@10.9.9.9>;expires=30"]), gone!)).toBe(0);
+    const [gone] = read(register(["Contact", `${phone};expires=0`])).contacts;
+    const others = ok(["Contact", "<sip:100@10.9.9.9>;expires=30"]);
+    expect(grantedSeconds(others, gone!, () => false)).toBe(0);
   });
 });

@@ -4,19 +4,25 @@
  * does not echo it, which means that it has thrown it away, the same REGISTER goes out once more with our
  * Contact, and later ones start that way.
  */
+import type { Endpoint } from "../io/types.ts";
 import type { Flow } from "../sip/flow.ts";
 import { cloneRequest, type SipRequest, type SipResponse } from "../sip/message.ts";
 import { ResponseContext } from "../sip/response-context.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { type Core, innerPlace, reply } from "./core.ts";
 import type { Instance, Routing } from "./instances.ts";
+import { toInside } from "./phone-contact.ts";
 import {
   addPath,
   grantedSeconds,
+  type InsideContact,
+  type KnownContact,
+  knownContact,
+  ownContact,
   type Registration,
   readRegistration,
   restoreContacts,
-  rewriteContacts,
+  writeContacts,
 } from "./registration.ts";
 
 type Attempt = {
@@ -27,6 +33,10 @@ type Attempt = {
   readonly registration: Registration;
   readonly onward: Flow;
   mode: Routing;
+  /** The contacts as the last copy that went out has them. */
+  inside: readonly InsideContact[];
+  /** What an instance has stored that ignored Path: no way leads there. */
+  readonly stranded: string[];
 };
 
 export class Registrations {
@@ -41,7 +51,7 @@ export class Registrations {
     request: SipRequest,
     instance: Instance,
   ): Promise<void> {
-    const registration = readRegistration(request, instance.name);
+    const registration = this.#read(transaction, request, instance);
     if (registration.contacts.length > this.#core.limits().contacts) {
       this.#core.count("contacts-too-many");
       return reply(this.#core, transaction, 403);
@@ -61,9 +71,33 @@ export class Registrations {
       instance,
       registration,
       onward,
-      mode: instance.routing,
+      mode: this.#modeNow(instance),
+      inside: [],
+      stranded: [],
     };
     this.#context(attempt).forward(this.#edited(attempt), onward);
+  }
+
+  #read(transaction: ServerTransaction, request: SipRequest, instance: Instance): Registration {
+    const callId = request.headers.get("call-id") ?? "";
+    const { flow } = transaction;
+    return readRegistration(request, instance.name, (aor, contactUri) =>
+      this.#core.bindings.ownerOf({ instance: instance.name, aor, contactUri, callId, flow }),
+    );
+  }
+
+  /**
+   * What was learnt may be wrong by now (the instance was being set up, or has been since): now and then
+   * one REGISTER asks for Path again.
+   */
+  #modeNow(instance: Instance): Routing {
+    if (instance.routing === "path" || instance.config.sip.routing !== "auto") {
+      return instance.routing;
+    }
+    const now = this.#core.clock.now();
+    if (now - instance.routingSinceMs < this.#core.limits().pathRetry * 1000) return "contact";
+    instance.routingSinceMs = now;
+    return "path";
   }
 
   #context(attempt: Attempt): ResponseContext {
@@ -77,6 +111,7 @@ export class Registrations {
         if (origin !== "received") this.#core.instances.failed(attempt.instance.name, origin);
         if (origin === "received" && this.#wantsContactMode(attempt, response)) {
           attempt.mode = "contact";
+          if (response.status < 300) attempt.stranded.push(...attempt.inside.map(insideUriOf));
           context.forward(this.#edited(attempt), attempt.onward);
           return null;
         }
@@ -108,6 +143,7 @@ export class Registrations {
   }
 
   #found(instance: Instance, routing: Routing, reason: string): void {
+    if (instance.routing !== routing) instance.routingSinceMs = this.#core.clock.now();
     if (instance.routing === routing && instance.routingReason === reason) return;
     instance.routing = routing;
     instance.routingReason = reason;
@@ -119,37 +155,69 @@ export class Registrations {
     const request = cloneRequest(attempt.request);
     // We are the first hop: a Path that is there already would lead the instance where the phone says.
     request.headers.remove("path");
-    const place = innerPlace(this.#core, instance);
     const first = registration.contacts[0];
-    if (attempt.mode === "contact") {
-      rewriteContacts(request, registration, place, (one) => this.#token(attempt, one.bindingId));
-    } else if (first !== undefined) {
-      addPath(request, place, this.#token(attempt, first.bindingId));
+    if (first === undefined || registration.removesAll) return request;
+    const place = innerPlace(this.#core, instance);
+    const { flow } = attempt.transaction;
+    attempt.inside = registration.contacts.map((contact) => ({
+      contact,
+      insideUri:
+        attempt.mode === "path"
+          ? toInside(contact.address.uri, contact.owner, place.transport)
+          : // Without the phone's address, which changes: the instance knows a contact by its URI.
+            ownContact(place, this.#token(attempt, contact.bindingId, null)),
+    }));
+    writeContacts(request, attempt.inside, this.#obsolete(attempt));
+    if (attempt.mode === "path") {
+      const udp = flow.transport === "udp" ? flow.remote : null;
+      addPath(request, place, this.#token(attempt, first.bindingId, udp));
     }
     return request;
   }
 
-  #token(attempt: Attempt, id: string): string {
-    const { flow } = attempt.transaction;
-    const udp = flow.transport === "udp" ? flow.remote : null;
-    const instanceTag = attempt.instance.tag;
-    return this.#core.tokens.make({ instanceTag, kind: "binding", id, udp });
+  #token(attempt: Attempt, id: string, udp: Endpoint | null): string {
+    return this.#core.tokens.make({ instanceTag: attempt.instance.tag, kind: "binding", id, udp });
+  }
+
+  /**
+   * Contacts of this very phone that lead nowhere any more: from before its port or our mode changed. They
+   * would ring in vain until they expire.
+   */
+  #obsolete(attempt: Attempt): readonly string[] {
+    const { bindings } = this.#core;
+    const { registration, instance, transaction, inside } = attempt;
+    const callId = transaction.request.headers.get("call-id") ?? "";
+    const before = [
+      ...registration.contacts.flatMap(({ bindingId }) => bindings.get(bindingId) ?? []),
+      ...bindings.leftBehind({ instance: instance.name, aor: registration.aor, callId }),
+    ];
+    const now = new Set(inside.map(insideUriOf));
+    const old = new Set([...attempt.stranded, ...before.map(insideUriOf)]);
+    return [...old].filter((uri) => !now.has(uri));
   }
 
   #answered(attempt: Attempt, response: SipResponse): SipResponse {
     response.headers.remove("path");
     if (response.status >= 200 && response.status < 300) this.#learn(attempt, response);
-    if (attempt.mode === "contact") {
-      restoreContacts(response, (user) => this.#trueUri(attempt, user));
-    }
+    const own = this.#phonesOwn(attempt);
+    restoreContacts(response, (uri) => this.#known(uri, own)?.contactUri);
     return response;
   }
 
-  #trueUri(attempt: Attempt, user: string): string | null {
-    const target = this.#core.tokens.open(user);
-    if (target === null || target.instanceTag !== attempt.instance.tag) return null;
-    const own = attempt.registration.contacts.find((one) => one.bindingId === target.id);
-    return own?.address.uri ?? this.#core.bindings.get(target.id)?.contactUri ?? null;
+  /** What the phone registers now and what else it has registered over the same flow. */
+  #phonesOwn({ inside, registration, instance, transaction }: Attempt): readonly KnownContact[] {
+    const now = inside.map(({ contact, insideUri }) => ({
+      contactUri: contact.address.uri,
+      insideUri,
+    }));
+    const others = this.#core.bindings
+      .onFlow(transaction.flow.id)
+      .filter((one) => one.instance === instance.name && one.aor === registration.aor);
+    return [...now, ...others];
+  }
+
+  #known<T extends KnownContact>(uri: string, own: readonly T[]): T | undefined {
+    return knownContact(uri, own, (host) => this.#core.inner.isOurs(host));
   }
 
   /** Only now is the phone's claim proven. */
@@ -158,20 +226,27 @@ export class Registrations {
     const { registration, instance, transaction } = attempt;
     const { aor } = registration;
     if (registration.removesAll) return bindings.removeAor(instance.name, aor);
-    for (const contact of registration.contacts) {
-      const seconds = grantedSeconds(response, contact);
+    for (const { contact, insideUri } of attempt.inside) {
+      const own = [{ contactUri: contact.address.uri, insideUri }];
+      const isThisOne = (uri: string): boolean => this.#known(uri, own) !== undefined;
+      const seconds = grantedSeconds(response, contact, isThisOne);
       if (seconds === 0) {
         bindings.remove(contact.bindingId);
         continue;
       }
       const { flow } = transaction;
       const callId = transaction.request.headers.get("call-id") ?? "";
-      const binding = { id: contact.bindingId, instance: instance.name, aor, callId, flow };
+      const { bindingId: id, owner } = contact;
+      const binding = { id, instance: instance.name, aor, callId, owner, flow };
       if (bindings.get(binding.id) === null) {
         const { address } = flow.remote;
         this.#core.log.info("registered", { instance: instance.name, aor, remote: address });
       }
-      bindings.accept({ ...binding, contactUri: contact.address.uri }, seconds);
+      bindings.accept({ ...binding, contactUri: contact.address.uri, insideUri }, seconds);
     }
   }
+}
+
+function insideUriOf({ insideUri }: Pick<InsideContact, "insideUri">): string {
+  return insideUri;
 }
