@@ -9,7 +9,7 @@ const status: ProxyStatus = {
   since: "2026-11-24T00:00:00.000Z",
   config: { sha256: "", loadedAt: "", error: null },
   listening: { sipInside: [] },
-  sip: { connections: 1, flows: 2, transactions: 3, dialogs: 4 },
+  sip: { connections: 1, flows: 2, flowsDead: 0, transactions: 3, dialogs: 4 },
   media: {
     sessions: 5,
     streams: 6,
@@ -17,6 +17,7 @@ const status: ProxyStatus = {
     portsResting: 8,
     portsTotal: 9,
     offloaded: 0,
+    engine: "loop",
     inside: ports,
   },
   xmpp: { clients: 0 },

@@ -26,6 +26,7 @@ export function formatMetrics(status: ProxyStatus): string {
     metric("up", "gauge", "1 while the proxy runs.", one(status.state === "running" ? 1 : 0)),
     metric("sip_connections", "gauge", "Connections of phones.", one(sip.connections)),
     metric("sip_flows", "gauge", "Registered contacts.", one(sip.flows)),
+    metric("sip_flows_dead", "gauge", "Flows of phones that answer nothing.", one(sip.flowsDead)),
     metric("sip_transactions", "gauge", "SIP transactions.", one(sip.transactions)),
     metric("sip_dialogs", "gauge", "Calls, ringing ones included.", one(sip.dialogs)),
     metric("media_sessions", "gauge", "Calls with media.", one(media.sessions)),

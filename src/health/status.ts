@@ -55,6 +55,8 @@ export type ProxyStatus = {
   readonly sip: {
     readonly connections: number;
     readonly flows: number;
+    /** Of registered phones that answer nothing any more. */
+    readonly flowsDead: number;
     readonly transactions: number;
     readonly dialogs: number;
   };
@@ -66,6 +68,8 @@ export type ProxyStatus = {
     readonly portsResting: number;
     readonly portsTotal: number;
     readonly offloaded: number;
+    /** What relays the packets. */
+    readonly engine: "native" | "loop";
     readonly inside: { readonly inUse: number; readonly resting: number; readonly total: number };
   };
   readonly xmpp: { readonly clients: number };

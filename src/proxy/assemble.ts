@@ -4,22 +4,32 @@
  */
 import type { ProxyConfig } from "../config/config.ts";
 import type { Identity, Log, World } from "../io/types.ts";
+import type { MediaEngine } from "../media/engine.ts";
 import { MediaSessions } from "../media/media-sessions.ts";
-import { NativeEngine } from "../media/native-engine.ts";
+import type { Flow } from "../sip/flow.ts";
 import { FlowTokens, type TokenKey } from "../sip/flow-token.ts";
+import type { SipRequest } from "../sip/message.ts";
+import { replyEndpoint } from "../sip/reply-port.ts";
 import { TransactionTable } from "../sip/transaction-table.ts";
 import { advertisedTo, facing } from "./addresses.ts";
+import { Admission } from "./admission.ts";
 import { Bindings } from "./bindings.ts";
+import { CallLimits } from "./call-limits.ts";
 import { Calls } from "./calls.ts";
 import type { Core } from "./core.ts";
+import { HealthChecks } from "./health-checks.ts";
 import { InnerSide } from "./inner-side.ts";
+import { InstanceRequests } from "./instance-requests.ts";
 import type { Instances } from "./instances.ts";
-import { mediaOptions, relayOptions } from "./media-options.ts";
+import { KeepAlive } from "./keep-alive.ts";
+import { mediaOptions } from "./media-options.ts";
 import { OuterSide } from "./outer-side.ts";
+import { phoneQuestion } from "./phone-question.ts";
 import { Receiver } from "./receive.ts";
 import { Router } from "./router.ts";
 import { SdpBodies } from "./sdp-bodies.ts";
 import type { SideOptions } from "./side.ts";
+import type { StateStore } from "./state.ts";
 import { StreamFlow } from "./stream-flow.ts";
 
 /** What is so now and may be otherwise after a reload. */
@@ -36,16 +46,17 @@ export type Parts = {
   readonly present: Present;
   readonly instances: Instances;
   readonly tokenKeys: readonly TokenKey[];
+  readonly state: StateStore;
   count(reason: string): void;
   /** A call whose media is silent both ways. */
   silent(callId: string): void;
 };
 
-export function assembleMedia(o: Parts): MediaSessions {
-  const { clock, openDatagrams, random } = o.world;
+export function assembleMedia(o: Parts, engine: MediaEngine): MediaSessions {
+  const { clock, random } = o.world;
   const config = o.present.config();
   return new MediaSessions({
-    engine: new NativeEngine({ openDatagrams, clock, relay: relayOptions(config) }),
+    engine,
     clock,
     random,
     log: o.log,
@@ -59,9 +70,32 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   const { present, log, count, instances } = o;
   const { clock, random } = o.world;
   const limits = (): ProxyConfig["limits"] => present.config().limits;
-  const bindings = new Bindings({ clock, count, maximum: () => limits().bindings });
-  const calls = new Calls({ clock, log, media, maximum: () => limits().dialogs });
-  const side = sideOptions(o, bindings, () => table);
+  const bindings = new Bindings({
+    clock,
+    count,
+    maximum: () => limits().bindings,
+    attached: (flow) => keepAlive.watch(flow),
+    moved: (address, by) => admission.bindingsChanged(address, by),
+  });
+  const admission: Admission = new Admission({
+    clock,
+    log,
+    count,
+    store: o.state,
+    settings: present.config,
+    isRegistered: (flow) => bindings.isOnFlow(flow.id),
+    closeFrom: (source) => core.outer.closeFrom(source),
+  });
+  const callLimits = new CallLimits(clock, limits);
+  const keepAlive: KeepAlive = makeKeepAlive(o, bindings, () => core);
+  const calls = new Calls({
+    clock,
+    log,
+    media,
+    maximum: () => limits().dialogs,
+    ended: (call) => callLimits.ended(call),
+  });
+  const side = sideOptions(o, admission, () => core);
   const table: TransactionTable = new TransactionTable({
     clock,
     maxTransactions: limits().transactions,
@@ -70,8 +104,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     ack: (request, flow) => router.ack(request, flow),
     strayResponse: () => count("stray-response"),
     // To a forged source nothing is repeated.
-    isProven: (flow) =>
-      flow.side === "inner" || flow.transport !== "udp" || side.isRegistered(flow),
+    isProven: (flow) => admission.isProven(flow),
     count,
   });
   const core: Core = {
@@ -80,11 +113,16 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     table,
     tokens: new FlowTokens(o.tokenKeys),
     bindings,
+    admission,
+    callLimits,
+    requests: new InstanceRequests(() => limits().instanceRequests),
+    keepAlive,
     instances,
     outer: new OuterSide(side),
     inner: new InnerSide(side, instances),
     calls,
     sdpBodies: new SdpBodies(calls, log),
+    health: new HealthChecks(() => core, random),
     settings: present.config,
     limits,
     bindAddresses: present.bindAddresses,
@@ -96,13 +134,34 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   return core;
 }
 
-function sideOptions(o: Parts, bindings: Bindings, table: () => TransactionTable): SideOptions {
+function makeKeepAlive(o: Parts, bindings: Bindings, core: () => Core): KeepAlive {
+  const { clock, random } = o.world;
+  return new KeepAlive({
+    clock,
+    log: o.log,
+    bindings,
+    table: () => core().table,
+    limits: () => o.present.config().limits,
+    present: ({ id, remote, transport }) =>
+      transport === "udp"
+        ? core().outer.datagramFlow(remote)
+        : (core().outer.connection(id) ?? null),
+    question: (binding, flow) => phoneQuestion(core(), binding, flow),
+    close: ({ id }) => core().outer.connection(id)?.destroy(),
+    random: () => (random(1)[0] ?? 0) / 255,
+    count: o.count,
+  });
+}
+
+function sideOptions(o: Parts, admission: Admission, core: () => Core): SideOptions {
   const { world, log, present, count } = o;
+  const table = (): TransactionTable => core().table;
   const sizes = () => {
     const { headerBytes: headBytes, messageBytes, headerLines } = present.config().limits;
     return { headBytes, messageBytes, headerLines };
   };
-  const receiver = new Receiver({ table, log, count, limits: sizes });
+  const replyFlow = (request: SipRequest, flow: Flow): Flow => flowForReply(core(), request, flow);
+  const receiver = new Receiver({ table, log, count, limits: sizes, replyFlow, admission });
   return {
     world,
     log,
@@ -111,23 +170,36 @@ function sideOptions(o: Parts, bindings: Bindings, table: () => TransactionTable
     identity: present.identity,
     advertised: (peer) =>
       advertisedTo(peer, present.config(), facing(present.bindAddresses(), peer)),
-    isRegistered: (flow) => bindings.onFlow(flow.id).length > 0,
+    isRegistered: (flow) => core().bindings.isOnFlow(flow.id),
+    admission,
+    heard: (flow) => core().keepAlive.heard(flow),
     receive: (bytes, flow) => receiver.message(bytes, flow),
     makeStreamFlow: (side, advertised, closed) =>
-      makeStreamFlow(o, { receiver, table, side, advertised, closed }),
+      makeStreamFlow(o, { receiver, core, side, advertised, closed }),
   };
+}
+
+/** A phone that listens elsewhere is one flow, the one it listens on: heard there, registered there. */
+function flowForReply(core: Core, request: SipRequest, flow: Flow): Flow {
+  if (flow.transport !== "udp" || flow.side !== "outer") return flow;
+  const reply = replyEndpoint(request, flow.remote);
+  const elsewhere = reply === flow.remote ? null : core.outer.datagramFlow(reply);
+  if (elsewhere === null) return flow;
+  elsewhere.answersLike(flow);
+  core.keepAlive.heard(elsewhere);
+  return elsewhere;
 }
 
 type StreamParts = {
   readonly receiver: Receiver;
-  readonly table: () => TransactionTable;
+  readonly core: () => Core;
   readonly side: "outer" | "inner";
   readonly advertised: string;
   readonly closed: () => void;
 };
 
 function makeStreamFlow(o: Parts, parts: StreamParts): StreamFlow {
-  const { receiver, table, side, advertised, closed } = parts;
+  const { receiver, core, side, advertised, closed } = parts;
   const { limits } = o.present.config();
   return new StreamFlow({
     id: Buffer.from(o.world.random(8)).toString("hex"),
@@ -141,12 +213,13 @@ function makeStreamFlow(o: Parts, parts: StreamParts): StreamFlow {
       firstByteMs: limits.firstByteTimeout * 1000,
       messageMs: limits.messageTimeout * 1000,
     },
+    heard: (flow) => core().keepAlive.heard(flow),
     message: (bytes, flow) => receiver.message(bytes, flow),
     broken: (reason, partial, flow) => receiver.broken(reason, partial, flow),
     closed: (flow, reason) => {
       closed();
       o.log.debug("connection-closed", { remote: flow.remote.address, side, reason });
-      table().flowClosed(flow);
+      core().table.flowClosed(flow);
     },
     count: o.count,
   });

@@ -46,6 +46,8 @@ export class Bindings {
   readonly #clock: Clock;
   readonly #maximum: () => number;
   readonly #count: (reason: string) => void;
+  readonly #attached: (flow: Flow) => void;
+  readonly #moved: (address: string, by: 1 | -1) => void;
   readonly #byId = new Map<string, Binding>();
   readonly #byFlow = new Map<string, Set<Binding>>();
   readonly #byAor = new Map<string, Set<Binding>>();
@@ -55,10 +57,16 @@ export class Bindings {
     readonly clock: Clock;
     readonly maximum: () => number;
     readonly count: (reason: string) => void;
+    /** A phone is reached over this flow from now on. */
+    readonly attached: (flow: Flow) => void;
+    /** One phone more, or less, stands behind an address. */
+    readonly moved: (address: string, by: 1 | -1) => void;
   }) {
     this.#clock = o.clock;
     this.#maximum = o.maximum;
     this.#count = o.count;
+    this.#attached = o.attached;
+    this.#moved = o.moved;
   }
 
   /** Flows to registered phones; of one instance when it is named. */
@@ -82,15 +90,18 @@ export class Bindings {
     return null;
   }
 
-  /** Call only after the instance answered 2xx. False when the table is full. */
-  accept(fresh: Omit<Binding, "expiresAtMs">, expiresSeconds: number): boolean {
+  /**
+   * Call only after the instance answered 2xx. False when the table is full. `inherits` false: the phone has
+   * an instance id, and each of its flows (reg-id, RFC 5626 §4.2) stands for itself.
+   */
+  accept(fresh: Omit<Binding, "expiresAtMs">, expiresSeconds: number, inherits = true): boolean {
     const expiresAtMs = this.#clock.now() + expiresSeconds * 1000 + GRACE_MS;
     const known = this.#byId.get(fresh.id);
     if (known !== undefined) {
       this.#detach(known);
       Object.assign(known, { ...fresh, expiresAtMs });
       this.#attach(known);
-      this.#succeed(known);
+      if (inherits) this.#succeed(known);
       return true;
     }
     if (this.#byId.size >= this.#maximum() && this.sweep() === 0) {
@@ -101,8 +112,15 @@ export class Bindings {
     this.#byId.set(binding.id, binding);
     addTo(this.#byAor, aorKey(binding), binding);
     this.#attach(binding);
-    this.#succeed(binding);
+    if (inherits) this.#succeed(binding);
     return true;
+  }
+
+  /** The phone is there now. Call only after the instance answered 2xx to what came over this flow. */
+  rebind(binding: Binding, flow: Flow): void {
+    this.#detach(binding);
+    binding.flow = flow;
+    this.#attach(binding);
   }
 
   remove(id: string): void {
@@ -123,6 +141,15 @@ export class Bindings {
     for (const binding of this.#byId.values()) {
       if (!instances.has(binding.instance)) this.remove(binding.id);
     }
+  }
+
+  /** Cheaper than onFlow(): asked for each message. */
+  isOnFlow(flowId: string): boolean {
+    const now = this.#clock.now();
+    for (const { expiresAtMs } of this.#byFlow.get(flowId) ?? []) {
+      if (expiresAtMs > now) return true;
+    }
+    return false;
   }
 
   /** The bindings of one flow: usually one, more where a phone has several lines. */
@@ -200,11 +227,14 @@ export class Bindings {
 
   #attach(binding: Binding): void {
     addTo(this.#byFlow, binding.flow.id, binding);
+    this.#attached(binding.flow);
+    this.#moved(binding.flow.remote.address, 1);
     addTo(this.#byOwner, ownerKey(binding), binding);
   }
 
   #detach(binding: Binding): void {
     removeFrom(this.#byFlow, binding.flow.id, binding);
+    this.#moved(binding.flow.remote.address, -1);
     removeFrom(this.#byOwner, ownerKey(binding), binding);
   }
 }

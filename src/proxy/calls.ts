@@ -7,7 +7,7 @@
  * an instance that forwards (rather than answers and calls anew) one Call-ID passes us twice, once from each
  * side, and when it forks, once to each phone. A phone that borrows another's Call-ID gets a call of its own.
  */
-import type { Clock, Log } from "../io/types.ts";
+import type { Clock, Endpoint, Log } from "../io/types.ts";
 import type { LegName } from "../media/engine.ts";
 import type { MediaSession, SessionRequest } from "../media/media-session.ts";
 import type { MediaSessions } from "../media/media-sessions.ts";
@@ -22,6 +22,10 @@ export type Call = {
   readonly instance: string;
   /** How the phone is reached, for requests that come without a token. */
   readonly phone: FlowTarget;
+  /** Where the phone has spoken from since, when its token cannot say it. */
+  movedTo: FlowTarget | null;
+  /** Where inside its dialogs are: the target that sent or answered the INVITE; null = not known yet. */
+  target: Endpoint | null;
   /** What a media session for this call would be made of. */
   readonly sessionRequest: SessionRequest;
   session: MediaSession | null;
@@ -40,6 +44,7 @@ export class Calls {
   readonly #log: Log;
   readonly #media: MediaSessions;
   readonly #maximum: () => number;
+  readonly #ended: (call: Call) => void;
   /** Mostly one call a key; one for each phone. */
   readonly #byKey = new Map<string, Call[]>();
   #size = 0;
@@ -49,11 +54,13 @@ export class Calls {
     readonly log: Log;
     readonly media: MediaSessions;
     readonly maximum: () => number;
+    readonly ended: (call: Call) => void;
   }) {
     this.#clock = o.clock;
     this.#log = o.log;
     this.#media = o.media;
     this.#maximum = o.maximum;
+    this.#ended = o.ended;
   }
 
   /** Dialogs, an INVITE that still rings counting as one. */
@@ -71,6 +78,13 @@ export class Calls {
 
   get isFull(): boolean {
     return this.#size >= this.#maximum();
+  }
+
+  /** How many phones this INVITE has been sent to so far (RFC 5393 §5: breadth has a bound). */
+  forksOf(request: SipRequest, callerSide: LegName, instance: string): number {
+    const callId = request.headers.get("call-id") ?? "";
+    const fromTag = tagOf(request.headers.get("from") ?? "") ?? "";
+    return this.#byKey.get(keyOf(instance, callId, callerSide, fromTag))?.length ?? 0;
   }
 
   /** For an INVITE of no call we know. A second one of the same call (after 401) goes on with it. */
@@ -91,8 +105,10 @@ export class Calls {
       callerSide,
       ...o,
       session: null,
+      target: null,
       established: new Set(),
       answerExpectedFrom: null,
+      movedTo: null,
       touchedAtMs: this.#clock.now(),
     };
     this.#byKey.set(key, [...beside, call]);
@@ -160,6 +176,7 @@ export class Calls {
     this.#size--;
     call.session?.release();
     call.session = null;
+    this.#ended(call);
     this.#log.info("call-ended", { instance: call.instance, callId: call.callId, reason });
   }
 

@@ -12,10 +12,15 @@ import { makeResponse } from "../sip/make-message.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { ServerTransaction, TransactionTable } from "../sip/transaction-table.ts";
 import { facing } from "./addresses.ts";
+import type { Admission } from "./admission.ts";
 import type { Bindings } from "./bindings.ts";
+import type { CallLimits } from "./call-limits.ts";
 import type { Calls } from "./calls.ts";
+import type { HealthChecks } from "./health-checks.ts";
 import type { InnerSide } from "./inner-side.ts";
+import type { InstanceRequests } from "./instance-requests.ts";
 import type { Instance, Instances } from "./instances.ts";
+import type { KeepAlive } from "./keep-alive.ts";
 import type { OuterSide } from "./outer-side.ts";
 import { aorOf } from "./registration.ts";
 import type { Place } from "./routes.ts";
@@ -27,11 +32,16 @@ export type Core = {
   readonly table: TransactionTable;
   readonly tokens: FlowTokens;
   readonly bindings: Bindings;
+  readonly admission: Admission;
+  readonly callLimits: CallLimits;
+  readonly requests: InstanceRequests;
+  readonly keepAlive: KeepAlive;
   readonly instances: Instances;
   readonly outer: OuterSide;
   readonly inner: InnerSide;
   readonly calls: Calls;
   readonly sdpBodies: SdpBodies;
+  readonly health: HealthChecks;
   settings(): ProxyConfig;
   limits(): Limits;
   /** The zone's addresses: one, or one of each family. */
@@ -73,6 +83,7 @@ export function flowToPhone(core: Core, target: FlowTarget): Flow | null {
     if (flow !== undefined && flow.transport !== "udp") {
       return core.outer.connection(flow.id) ?? null;
     }
+    if (flow !== undefined && core.keepAlive.isDead(flow)) return null;
     const remote = flow?.remote ?? target.udp;
     return remote === null ? null : core.outer.datagramFlow(remote);
   }
@@ -108,10 +119,14 @@ export function outerPlace(core: Core, flow: Flow): Place {
 }
 
 /** Where an instance reaches us. */
-export function innerPlace(core: Core, instance: Instance): Place {
+export function innerPlace(
+  core: Core,
+  instance: Instance,
+  insideAddress: string | null = instance.insideAddress,
+): Place {
   const { transport } = instance.config.sip;
   return {
-    address: instance.insideAddress ?? facing(core.bindAddresses(), ""),
+    address: insideAddress ?? facing(core.bindAddresses(), ""),
     port: core.inner.portFor(transport),
     transport,
   };

@@ -9,6 +9,7 @@ import { tagOf } from "../sip/name-addr.ts";
 import { reasonPhrase } from "../sip/reason-phrase.ts";
 import { ResponseContext } from "../sip/response-context.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
+import { Attempts, NoWayOn } from "./attempts.ts";
 import type { Call } from "./calls.ts";
 import { type Core, internalError, reply } from "./core.ts";
 import type { Exchange } from "./sdp-bodies.ts";
@@ -22,8 +23,10 @@ export type Forwarded = {
   /** Where the phone's end of this request is. */
   readonly phoneAddress: string;
   readonly call: Call | null;
-  /** The way on; rejects with a reason when there is none. */
-  readonly flow: () => Flow | Promise<Flow>;
+  /** The way on: a phone's flow, or the targets of an instance. */
+  readonly onward: Flow | Attempts;
+  /** The far end has answered 2xx. */
+  readonly accepted?: (() => void) | null;
 };
 
 /** Early media (a queue's announcement before the answer) keeps an INVITE alive while it flows. */
@@ -57,43 +60,54 @@ export class Forwarding {
     const exchange: Exchange = { from: o.from, method, role: "none", answered: new Map() };
     const context = this.#contextFor(o, exchange);
     if (transaction.isInvite) this.#contexts.set(transaction, context);
-    let flow: Flow;
+    if (!this.#core.requests.enter(transaction, o.instance)) {
+      this.#core.count("instance-requests");
+      return this.#refuse(o, 503, exchange);
+    }
     try {
       if (call !== null) {
         const refusal = await this.#core.sdpBodies.request(call, o.request, exchange);
         if (refusal !== null) return this.#refuse(o, refusal.status, exchange);
       }
-      flow = await o.flow();
+      // Sends nothing when a CANCEL has ended it while ports were opened.
+      if (o.onward instanceof Attempts) await o.onward.start(context);
+      else context.forward(o.request, o.onward);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (o.from === "outer") this.#core.instances.failed(o.instance, reason);
+      if (!(error instanceof NoWayOn)) internalError(this.#core, o.request, error);
       this.#core.count("no-way-on");
-      return this.#refuse(o, 503, exchange);
+      this.#refuse(o, 503, exchange);
     }
-    // Sends nothing when a CANCEL has ended it while ports were opened.
-    context.forward(o.request, flow);
   }
 
   #contextFor(o: Forwarded, exchange: Exchange): ResponseContext {
     const { limits, clock, table } = this.#core;
+    const targets = o.onward instanceof Attempts ? o.onward : null;
     return new ResponseContext({
       table,
       clock,
       server: o.transaction,
       timerC: { ms: limits().timerC * 1000, capMs: limits().timerCMax * 1000 },
       isProgressing: () => clock.now() - (o.call?.session?.lastSeenMs ?? 0) < FLOWING_MS,
-      response: (response, _branch, origin) => {
+      response: (response, branch, origin) => {
+        const next = targets?.judge(response, branch, origin) ?? null;
         if (origin !== "received") this.#unanswered(o, response, origin);
-        return this.#response(o, response, exchange);
+        if (next === null) return this.#response(o, response, exchange);
+        return next.then((isSent) => (isSent ? null : this.#response(o, response, exchange)));
       },
-      ended: ({ status }) => this.#ended(o, exchange, status),
+      ended: ({ status }) => {
+        targets?.stop();
+        this.#ended(o, exchange, status);
+      },
       rejected: (error) => internalError(this.#core, o.request, error),
     });
   }
 
-  /** The way was lost under way: to the instance it is its fault, to a phone its flow's (RFC 5626 §5.3.1). */
+  /** The way was lost under way: an instance may be asked again soon; a phone's flow is gone (RFC 5626 §5.3.1). */
   #unanswered(o: Forwarded, response: SipResponse, origin: "timeout" | "transport"): void {
-    if (o.from === "outer") return this.#core.instances.failed(o.instance, origin);
+    if (o.from === "outer") {
+      if (response.status === 503) response.headers.set("retry-after", "10");
+      return;
+    }
     if (origin !== "transport") return;
     this.#core.count("flow-failed");
     response.status = 430;
@@ -110,8 +124,13 @@ export class Forwarding {
     response: SipResponse,
     exchange: Exchange,
   ): SipResponse | Promise<SipResponse> {
-    const { call } = o;
+    const { call, onward, transaction } = o;
+    this.#core.admission.answered(transaction.request, transaction.flow, o.instance, response);
+    if (response.status >= 200 && response.status < 300) o.accepted?.();
     if (call === null) return response;
+    if (o.transaction.isInvite && onward instanceof Attempts && response.status < 300) {
+      call.target = onward.target;
+    }
     if (response.status >= 200 && response.status < 300 && this.#core.calls.isAlive(call)) {
       // Both ends are who they say: the phone may have come back from another address since.
       call.session?.setSignallingAddress(o.phoneAddress);
@@ -121,8 +140,12 @@ export class Forwarding {
   }
 
   #established(call: Call, response: SipResponse): void {
+    if (call.established.size >= this.#core.limits().forks) {
+      return this.#core.count("forks-too-many");
+    }
     if (call.established.size === 0) {
       const { instance, callId, callerSide } = call;
+      this.#core.callLimits.answered(call);
       this.#core.log.info("call-established", { instance, callId, from: callerSide });
     }
     call.established.add(tagOf(response.headers.get("to") ?? "") ?? "");
@@ -138,6 +161,7 @@ export class Forwarding {
   /** Whatever ends a call gives its ports back. */
   #ended(o: Forwarded, exchange: Exchange, status: number | null): void {
     this.#contexts.delete(o.transaction);
+    this.#core.requests.leave(o.transaction);
     const { call, request } = o;
     if (call === null) return;
     const isSuccess = status !== null && status < 300;

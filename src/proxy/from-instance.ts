@@ -10,10 +10,11 @@ import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { isSipUri, parseSipUri } from "../sip/uri.ts";
 import { plainHost } from "./addresses.ts";
 import { callFor } from "./call-for.ts";
-import { type Core, flowToPhone, innerPlace, outerPlace, reply } from "./core.ts";
+import { type Core, innerPlace, outerPlace, reply } from "./core.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { countHop } from "./hops.ts";
 import type { Instance } from "./instances.ts";
+import { wayToPhone } from "./phone-moves.ts";
 import { phoneUri, targetOfContact } from "./phone-uri.ts";
 import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
 
@@ -41,7 +42,7 @@ export class FromInstance {
       return reply(this.#core, transaction, choice.refuse);
     }
     const { instance, target } = choice;
-    const flow = flowToPhone(this.#core, target);
+    const flow = wayToPhone(this.#core, request, instance, target);
     request.uri = phoneUri(this.#core, request.uri, { instance, target, dialogContact: null });
     if (flow === null) {
       // RFC 5626 §5.3.1: at once, so that the instance need not wait for a timeout.
@@ -49,11 +50,24 @@ export class FromInstance {
       this.#endUndelivered(request, instance, target);
       return reply(this.#core, transaction, 430);
     }
-    const call = callFor(this.#core, { request, side: "inner", instance, phone: target, flow });
+    // The way it came is the way it can be answered: an instance may have addresses of both families.
+    const { local, remote } = transaction.flow;
+    const insideAddress = local.address;
+    const question = {
+      request,
+      side: "inner",
+      instance,
+      phone: target,
+      flow,
+      insideAddress,
+    } as const;
+    const call = callFor(this.#core, question);
     if (call === "refused") return reply(this.#core, transaction, 503, [["retry-after", "10"]]);
+    if (call !== null && transaction.isInvite) call.target = remote;
     if (makesDialog(request, tagOf(request.headers.get("to") ?? ""))) {
       const token = this.#core.tokens.make(target);
-      recordRoute(request, token, outerPlace(this.#core, flow), innerPlace(this.#core, instance));
+      const place = innerPlace(this.#core, instance, insideAddress);
+      recordRoute(request, token, outerPlace(this.#core, flow), place);
     }
     await this.#forwarding.forward({
       transaction,
@@ -62,7 +76,7 @@ export class FromInstance {
       instance: instance.name,
       phoneAddress: flow.remote.address,
       call,
-      flow: () => flow,
+      onward: flow,
     });
   }
 
@@ -78,7 +92,7 @@ export class FromInstance {
     countHop(request);
     const choice = this.#choose(request, from);
     if (choice === "ourselves" || "refuse" in choice) return this.#core.count("ack-dropped");
-    const flow = flowToPhone(this.#core, choice.target);
+    const flow = wayToPhone(this.#core, request, choice.instance, choice.target);
     if (flow === null) return this.#core.count("ack-dropped");
     request.uri = phoneUri(this.#core, request.uri, { ...choice, dialogContact: null });
     const call = this.#core.calls.find(request, "inner", choice.instance.name, choice.target);

@@ -3,23 +3,27 @@
  * SIP domain of the Request-URI; from then on it is carried with the request and nothing changes it.
  */
 import { canonicalAddress } from "../config/address-class.ts";
+import type { FlowTarget } from "../sip/flow-token.ts";
+import type { Flow } from "../sip/flow.ts";
 import { cloneRequest, type SipRequest } from "../sip/message.ts";
 import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { isSipUri, parseSipUri } from "../sip/uri.ts";
 import { plainHost } from "./addresses.ts";
+import { Attempts, sizeOf, targetsFor } from "./attempts.ts";
 import { callFor } from "./call-for.ts";
 import { type Core, innerPlace, outerPlace, phoneTarget, reply } from "./core.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { countHop } from "./hops.ts";
 import type { Instance } from "./instances.ts";
+import { comesBack } from "./phone-moves.ts";
 import type { Registrations } from "./registrations.ts";
 import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
+import { sourceOf } from "./sources.ts";
 import type { StreamFlow } from "./stream-flow.ts";
-import { UnknownDomains } from "./unknown-domain.ts";
 
 type Choice =
-  | { readonly instance: Instance }
+  | { readonly instance: Instance; readonly token: FlowTarget | null }
   | { readonly refuse: 403 | 416; readonly reason: string }
   | "ourselves"
   | "unknown";
@@ -35,36 +39,41 @@ export class FromPhone {
   readonly #core: Core;
   readonly #forwarding: Forwarding;
   readonly #registrations: Registrations;
-  readonly #unknown: UnknownDomains;
 
   constructor(core: Core, forwarding: Forwarding, registrations: Registrations) {
     this.#core = core;
     this.#forwarding = forwarding;
     this.#registrations = registrations;
-    this.#unknown = new UnknownDomains(core.clock, () => core.limits().sources);
   }
 
   async request(transaction: ServerTransaction): Promise<void> {
     const { flow } = transaction;
     const request = cloneRequest(transaction.request);
     countHop(request);
-    const choice = this.#choose(request);
+    const choice = this.#choose(request, flow);
     if (choice === "unknown") return this.#unknownDomain(transaction);
     if (choice === "ourselves") return this.#ourselves(transaction);
     if ("refuse" in choice) {
       this.#core.count(choice.reason);
+      this.#core.admission.offences.refused(request, flow, choice.reason);
       return reply(this.#core, transaction, choice.refuse);
     }
-    const { instance } = choice;
+    const { instance, token: came } = choice;
+    if (this.#hasToWait(transaction, instance)) return;
     if (request.method === "REGISTER") {
       return this.#registrations.forward(transaction, request, instance);
     }
     const phone = phoneTarget(this.#core, instance, flow, request);
-    const call = callFor(this.#core, { request, side: "outer", instance, phone, flow });
+    const known = this.#core.calls.find(request, "outer", instance.name, phone);
+    const targets = targetsFor(instance, request, known);
+    const place = innerPlace(this.#core, instance, targets[0]?.insideAddress);
+    const insideAddress = place.address;
+    const question = { request, side: "outer", instance, phone, flow, insideAddress } as const;
+    const call = callFor(this.#core, question);
     if (call === "refused") return reply(this.#core, transaction, 503, [["retry-after", "10"]]);
     if (makesDialog(request, tagOf(request.headers.get("to") ?? ""))) {
       const token = this.#core.tokens.make(phone);
-      recordRoute(request, token, innerPlace(this.#core, instance), outerPlace(this.#core, flow));
+      recordRoute(request, token, place, outerPlace(this.#core, flow));
     }
     await this.#forwarding.forward({
       transaction,
@@ -73,32 +82,53 @@ export class FromPhone {
       instance: instance.name,
       phoneAddress: flow.remote.address,
       call,
-      flow: () => this.#core.inner.flowTo(instance),
+      onward: new Attempts(this.#core, instance, targets, () => request),
+      accepted: comesBack(this.#core, { request, instance, flow, token: came, call }),
     });
   }
 
   /** The ACK of a 2xx: sent on without state (RFC 3261 §16.6 note on ACK). */
-  async ack(received: SipRequest): Promise<void> {
+  async ack(received: SipRequest, flow: Flow): Promise<void> {
     const request = cloneRequest(received);
     countHop(request);
-    const choice = this.#choose(request);
+    const choice = this.#choose(request, flow);
     if (typeof choice === "string" || "refuse" in choice) return this.#core.count("ack-dropped");
     const call = this.#core.calls.find(request, "outer", choice.instance.name, null);
     if (call !== null) this.#core.sdpBodies.ack(call, request, "outer");
-    const onward = await this.#core.inner.flowTo(choice.instance);
+    const [target] = targetsFor(choice.instance, request, call);
+    if (target === undefined) return this.#core.count("ack-not-sent");
+    const onward = await this.#core.inner.flowTo(choice.instance, target, sizeOf(request));
     if (!this.#core.table.sendStateless(request, onward)) this.#core.count("ack-not-sent");
   }
 
-  #choose(request: SipRequest): Choice {
+  /** A user whose password was tried too often is kept out for a while; his registered phones are not. */
+  #hasToWait(transaction: ServerTransaction, instance: Instance): boolean {
+    const { admission, bindings } = this.#core;
+    const { request, flow } = transaction;
+    const waitMs = admission.offences.waitMs(request, flow, instance.name, (user) =>
+      bindings
+        .onFlow(flow.id)
+        .some((one) => one.instance === instance.name && one.aor.startsWith(`${user}@`)),
+    );
+    if (waitMs === 0) return false;
+    this.#core.count("banned");
+    const seconds = String(Math.ceil(waitMs / 1000));
+    if (admission.isProven(flow)) reply(this.#core, transaction, 503, [["retry-after", seconds]]);
+    else transaction.abandon();
+    return true;
+  }
+
+  #choose(request: SipRequest, flow: Flow): Choice {
     const { instances, tokens } = this.#core;
     this.#undoStrictRouting(request);
     const taken = takeRoutes(request.headers, tokens, (host) => this.#isOurs(host));
     if (!taken.ok) return { refuse: 403, reason: taken.reason };
     if (taken.target !== null) {
+      this.#core.admission.shown(taken.target, flow);
       const instance = instances.byTag(taken.target.instanceTag);
       if (instance === undefined) return "unknown";
       const isBound = isWithinDialog(request) || !this.#speaksForAnother(request, instance);
-      return isBound ? { instance } : { refuse: 403, reason: "other-domain" };
+      return isBound ? { instance, token: taken.target } : { refuse: 403, reason: "other-domain" };
     }
     const instance = this.#byUri(request.uri) ?? this.#byCall(request) ?? this.#byCaller(request);
     if (instance === undefined) {
@@ -106,7 +136,7 @@ export class FromPhone {
       return this.#isOurself(request) ? "ourselves" : "unknown";
     }
     if (this.#speaksForAnother(request, instance)) return { refuse: 403, reason: "other-domain" };
-    return { instance };
+    return { instance, token: null };
   }
 
   /** A number without a domain (tel:, RFC 3966; urn:service, RFC 5031) is dialled at the caller's instance. */
@@ -183,7 +213,8 @@ export class FromPhone {
     this.#core.count("unknown-domain");
     const isUdp = flow.transport === "udp";
     // Silence in the log too, which a flood of datagrams would fill.
-    if (isUdp && this.#unknown.datagram(flow.remote.address) === "silence") {
+    const { strangers, offences } = this.#core.admission;
+    if (isUdp && !strangers.mayTellUnknownDomain(sourceOf(flow.remote.address))) {
       return transaction.abandon();
     }
     this.#core.log.info("unknown-domain", {
@@ -195,7 +226,9 @@ export class FromPhone {
     if (isUdp) return;
     const stream = flow as StreamFlow;
     stream.unknownDomains++;
-    const most = this.#core.limits().unknownDomains;
-    if (this.#unknown.connection(stream.unknownDomains, most) === "answer-and-close") stream.end();
+    if (stream.unknownDomains < this.#core.limits().unknownDomains) return;
+    // One that goes on and on tries names; a phone with a mistyped one asks a few times a minute.
+    offences.refused(request, flow, "unknown-domains");
+    stream.end();
   }
 }

@@ -13,9 +13,12 @@ import type {
   Identity,
   StreamListener,
 } from "../io/types.ts";
+import { isStun } from "../sip/stun.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
 import type { SideOptions } from "./side.ts";
+import { sourceOf } from "./sources.ts";
 import type { StreamFlow } from "./stream-flow.ts";
+import { StunAnswers } from "./stun-answers.ts";
 
 /** DSCP CS3 for signalling (RFC 4594 §2.3). */
 export const SIP_TRAFFIC_CLASS = 0x60;
@@ -38,8 +41,13 @@ export class OuterSide {
   readonly #tls = new Map<string, StreamListener>();
   readonly #udp = new Map<string, Datagrams>();
 
+  readonly #stun: StunAnswers;
+
   constructor(o: SideOptions) {
     this.#o = o;
+    const { world, count, settings, isRegistered } = o;
+    const maxSources = () => settings().limits.sources;
+    this.#stun = new StunAnswers({ clock: world.clock, maxSources, isRegistered, count });
   }
 
   /**
@@ -105,6 +113,13 @@ export class OuterSide {
     return new DatagramFlow("outer", socket, remote, this.#o.advertised(remote.address));
   }
 
+  /** Ends the connections from a source that was banned. */
+  closeFrom(source: string): void {
+    for (const [address, flows] of this.#perAddress) {
+      if (sourceOf(address) === source) for (const flow of flows) flow.destroy();
+    }
+  }
+
   /** Takes nothing new; what is open stays until close(). */
   stopListening(): void {
     for (const listener of this.#tls.values()) listener.close();
@@ -127,6 +142,7 @@ export class OuterSide {
       identity: this.#o.identity(),
       allowsTls10: config.allowTls10,
       handshakeTimeoutMs: config.limits.handshakeTimeout * 1000,
+      admits: ({ address }) => this.#o.admission.connects(address),
       accept: (connection) => this.#accept(connection),
       refused: (remote, reason) => {
         count("tls-handshake");
@@ -142,9 +158,17 @@ export class OuterSide {
       receiveBufferBytes: 4 << 20,
       receive: (bytes, address, port) => {
         const flow = this.datagramFlow({ address, port });
-        if (flow !== null) this.#o.receive(bytes, flow);
+        if (flow !== null) this.#datagram(bytes, flow);
       },
     });
+  }
+
+  #datagram(bytes: Uint8Array, flow: DatagramFlow): void {
+    const { admission } = this.#o;
+    flow.answering(bytes.length, (...asked) => admission.mayAnswer(...asked));
+    this.#o.heard(flow);
+    if (isStun(bytes)) this.#stun.receive(bytes, flow);
+    else this.#o.receive(bytes, flow);
   }
 
   #accept(connection: Connection): ConnectionEvents {

@@ -9,15 +9,27 @@ import { canonicalAddress } from "../config/address-class.ts";
 import type { ProxyConfig, ProxySlice } from "../config/config.ts";
 import type { ConfigStatus, ProxyState, ProxyStatus } from "../health/status.ts";
 import { type Identity, ListenError, type Log, type Timer, type World } from "../io/types.ts";
+import type { MediaEngine } from "../media/engine.ts";
 import type { MediaSessions } from "../media/media-sessions.ts";
+import { NativeEngine } from "../media/native-engine.ts";
+import type { RelayOptions } from "../media/relay.ts";
 import { assemble, assembleMedia, type Parts } from "./assemble.ts";
 import type { Core } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { Instances } from "./instances.ts";
-import { mediaOptions } from "./media-options.ts";
+import { mediaOptions, relayOptions } from "./media-options.ts";
 import { flowKeys, identityOf, type StateStore } from "./state.ts";
 import { statusOf } from "./status.ts";
 import { Warnings } from "./warnings.ts";
+
+/** Rejects with one clear line when the configuration asks for what this machine has not. */
+export type StartEngine = (o: {
+  readonly config: ProxyConfig;
+  readonly world: World;
+  readonly log: Log;
+  readonly relay: RelayOptions;
+  count(reason: string): void;
+}) => Promise<MediaEngine>;
 
 export type ProxyOptions = {
   readonly world: World;
@@ -26,11 +38,14 @@ export type ProxyOptions = {
   readonly state: StateStore;
   /** Address of an interface, for network mode auto (eth0); null = it has none. */
   interfaceAddress(name: string): string | null;
+  /** Left out = the native engine, on the sockets of `world`. */
+  readonly startEngine?: StartEngine;
   readonly config: ConfigStatus;
 };
 
 const SWEEP_MS = 60_000;
 const DRAIN_STEP_MS = 50;
+const LOOK_UP_STEP_MS = 5000;
 
 /** Where the proxy listens towards phones. Throws with one clear line when there is no such address. */
 function bindAddressesOf(
@@ -59,21 +74,38 @@ export async function startProxy(o: ProxyOptions): Promise<RunningProxy> {
     log,
     insideAddress: o.slice.proxy.inside.address,
     configs: o.slice.instances,
+    limits: o.slice.proxy.limits,
   });
-  const proxy = new RunningProxy(
-    { ...o, log },
-    identity,
-    instances,
-    bindAddressesOf(o.slice.proxy, o),
-  );
+  const counters = new Counters();
+  const bindAddresses = bindAddressesOf(o.slice.proxy, o);
+  const engine = await (o.startEngine ?? nativeEngine)({
+    config: o.slice.proxy,
+    world: o.world,
+    log,
+    relay: relayOptions(o.slice.proxy),
+    count: (reason) => counters.count(reason),
+  });
+  const parts = { identity, instances, bindAddresses, counters, engine };
+  const proxy = new RunningProxy({ ...o, log }, parts);
   await proxy.open();
   return proxy;
 }
 
+const nativeEngine: StartEngine = async ({ world, relay }) => new NativeEngine({ ...world, relay });
+
+/** What startProxy() has made before it. */
+type RunningParts = {
+  readonly identity: Identity;
+  readonly instances: Instances;
+  readonly bindAddresses: readonly string[];
+  readonly counters: Counters;
+  readonly engine: MediaEngine;
+};
+
 export class RunningProxy {
   readonly #o: ProxyOptions;
   readonly #instances: Instances;
-  readonly #counters = new Counters();
+  readonly #counters: Counters;
   readonly #warnings: Warnings;
   readonly #media: MediaSessions;
   readonly #core: Core;
@@ -84,26 +116,23 @@ export class RunningProxy {
   #state: ProxyState = "starting";
   #sinceMs: number;
   #sweep: Timer | null = null;
+  #lookUp: Timer | null = null;
   /** Settles when no reload or refresh is under way. */
   #lastChange: Promise<void> = Promise.resolve();
 
-  constructor(
-    o: ProxyOptions,
-    identity: Identity,
-    instances: Instances,
-    bindAddresses: readonly string[],
-  ) {
+  constructor(o: ProxyOptions, parts: RunningParts) {
     this.#o = o;
     this.#config = o.slice.proxy;
-    this.#identity = identity;
-    this.#instances = instances;
-    this.#bindAddresses = bindAddresses;
+    this.#counters = parts.counters;
+    this.#identity = parts.identity;
+    this.#instances = parts.instances;
+    this.#bindAddresses = parts.bindAddresses;
     this.#configStatus = o.config;
     this.#sinceMs = o.world.clock.now();
     this.#warnings = new Warnings(o.world.clock);
-    const parts = this.#parts();
-    this.#media = assembleMedia(parts);
-    this.#core = assemble(parts, this.#media);
+    const wiring = this.#parts();
+    this.#media = assembleMedia(wiring, parts.engine);
+    this.#core = assemble(wiring, this.#media);
   }
 
   async open(): Promise<void> {
@@ -115,7 +144,10 @@ export class RunningProxy {
       throw error;
     }
     this.#setState("running");
+    this.#core.keepAlive.start();
     this.#scheduleSweep();
+    this.#scheduleLookUp();
+    this.#core.health.start();
   }
 
   get status(): ProxyStatus {
@@ -144,12 +176,13 @@ export class RunningProxy {
     const random = { random: world.random, nowMs: world.clock.now() };
     const identity = await identityOf(slice.proxy, state, random);
     const bindAddresses = bindAddressesOf(slice.proxy, this.#o);
-    await this.#instances.reload(slice.instances, slice.proxy.inside.address);
+    await this.#instances.reload(slice.instances, slice.proxy.inside.address, slice.proxy.limits);
     try {
       await this.#core.inner.open(slice.proxy);
       await this.#core.outer.open(slice.proxy, bindAddresses);
     } catch (error) {
-      await this.#instances.reload(before.instances, before.config.inside.address);
+      const { inside, limits } = before.config;
+      await this.#instances.reload(before.instances, inside.address, limits);
       await this.#core.inner.open(before.config);
       throw error;
     }
@@ -160,6 +193,7 @@ export class RunningProxy {
     this.#core.outer.setIdentity(identity);
     this.#core.inner.setIdentity(identity);
     this.#media.reload(mediaOptions(slice.proxy, bindAddresses));
+    this.#core.health.start();
     this.#configStatus = config;
     this.#o.log.info("reloaded", { sha256: config.sha256.slice(0, 12) });
   }
@@ -196,6 +230,9 @@ export class RunningProxy {
 
   close(): void {
     this.#sweep?.cancel();
+    this.#lookUp?.cancel();
+    this.#core.health.stop();
+    this.#core.keepAlive.stop();
     this.#core.calls.endAll("closing");
     this.#media.close();
     this.#core.outer.close();
@@ -212,8 +249,15 @@ export class RunningProxy {
     this.#sweep = this.#o.world.clock.after(SWEEP_MS, () => {
       this.#core.bindings.sweep();
       this.#core.calls.sweep();
-      void this.#inTurn(() => this.#refreshInstances());
       this.#scheduleSweep();
+    });
+  }
+
+  /** DNS says how long its answers hold, a target that failed makes them old. */
+  #scheduleLookUp(): void {
+    this.#lookUp = this.#o.world.clock.after(LOOK_UP_STEP_MS, () => {
+      if (this.#instances.isDue) void this.#inTurn(() => this.#refreshInstances());
+      this.#scheduleLookUp();
     });
   }
 
@@ -236,6 +280,7 @@ export class RunningProxy {
       log,
       instances: this.#instances,
       tokenKeys: flowKeys(state, world.random),
+      state,
       present: {
         config: () => this.#config,
         identity: () => this.#identity,

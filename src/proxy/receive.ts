@@ -10,33 +10,37 @@ import type { SipRequest } from "../sip/message.ts";
 import { parseMessage, partialRequest, type SipSizeLimits } from "../sip/parse-message.ts";
 import { SipSyntaxError } from "../sip/syntax-error.ts";
 import type { TransactionTable } from "../sip/transaction-table.ts";
+import { type Admission, RETRY_AFTER_SECONDS } from "./admission.ts";
 
 /** RFC 5626 keep-alives and what NATs' helpers send: CRLF, one or four NULs. */
 const KEEP_ALIVE_BYTES = 4;
 
-export class Receiver {
-  readonly #o: {
-    readonly table: () => TransactionTable;
-    readonly log: Log;
-    limits(): SipSizeLimits;
-    count(reason: string): void;
-  };
+export type ReceiverOptions = {
+  readonly table: () => TransactionTable;
+  readonly log: Log;
+  readonly admission: Admission;
+  limits(): SipSizeLimits;
+  /** Where the sender of a request wants its answers, mostly the flow it came on. */
+  replyFlow(request: SipRequest, flow: Flow): Flow;
+  count(reason: string): void;
+};
 
-  constructor(o: {
-    readonly table: () => TransactionTable;
-    readonly log: Log;
-    limits(): SipSizeLimits;
-    count(reason: string): void;
-  }) {
+export class Receiver {
+  readonly #o: ReceiverOptions;
+
+  constructor(o: ReceiverOptions) {
     this.#o = o;
   }
 
   /** One whole message, or a datagram that may be anything. */
   message(bytes: Uint8Array, flow: Flow): void {
     if (flow.transport === "udp" && bytes.length <= KEEP_ALIVE_BYTES) return;
+    const entry = this.#o.admission.takes(bytes, flow);
+    if (entry === "silence") return;
     try {
       const message = parseMessage(bytes, this.#o.limits());
-      this.#o.table().receive(message, flow);
+      if (message.kind === "request") this.#request(message, flow, entry);
+      else if (entry === "pass") this.#o.table().receive(message, flow);
     } catch (error) {
       if (error instanceof SipSyntaxError) return this.#malformed(error, flow);
       // Our own mistake with this one message: said loudly, and everybody else goes on.
@@ -44,6 +48,12 @@ export class Receiver {
       this.#o.count("internal-error");
       this.#o.log.error("internal-error", { remote: flow.remote.address, stack });
     }
+  }
+
+  #request(request: SipRequest, flow: Flow, entry: "pass" | "busy"): void {
+    const reply = this.#o.replyFlow(request, flow);
+    if (entry === "busy") this.#o.table().refuse(request, reply, RETRY_AFTER_SECONDS);
+    else if (this.#o.admission.request(request, reply)) this.#o.table().receive(request, reply);
   }
 
   /** What a stream broke off with: a 400 when so much of the request can be read. */
@@ -62,6 +72,6 @@ export class Receiver {
   #answer(request: SipRequest, status: number, flow: Flow): void {
     if (request.method === "ACK") return;
     const tag = this.#o.table().newTag();
-    flow.send(formatMessage(makeResponse(request, status, undefined, tag)));
+    flow.send(formatMessage(makeResponse(request, status, undefined, tag)), true);
   }
 }

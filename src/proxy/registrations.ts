@@ -5,13 +5,13 @@
  * Contact, and later ones start that way.
  */
 import type { Endpoint } from "../io/types.ts";
-import type { Flow } from "../sip/flow.ts";
 import { cloneRequest, type SipRequest, type SipResponse } from "../sip/message.ts";
 import { ResponseContext } from "../sip/response-context.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
-import { type Core, innerPlace, reply } from "./core.ts";
+import { Attempts, NoWayOn, targetsFor } from "./attempts.ts";
+import { type Core, innerPlace, internalError, reply } from "./core.ts";
 import type { Instance, Routing } from "./instances.ts";
-import { toInside } from "./phone-contact.ts";
+import { instanceIdOf, toInside } from "./phone-contact.ts";
 import {
   addPath,
   grantedSeconds,
@@ -31,7 +31,6 @@ type Attempt = {
   readonly request: SipRequest;
   readonly instance: Instance;
   readonly registration: Registration;
-  readonly onward: Flow;
   mode: Routing;
   /** The contacts as the last copy that went out has them. */
   inside: readonly InsideContact[];
@@ -56,26 +55,41 @@ export class Registrations {
       this.#core.count("contacts-too-many");
       return reply(this.#core, transaction, 403);
     }
-    let onward: Flow;
-    try {
-      onward = await this.#core.inner.flowTo(instance);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#core.instances.failed(instance.name, reason);
-      this.#core.count("no-way-on");
+    const limit = this.#limitReached(transaction, registration);
+    if (limit !== null || !this.#core.requests.enter(transaction, instance.name)) {
+      this.#core.count(limit ?? "instance-requests");
       return reply(this.#core, transaction, 503, [["retry-after", "10"]]);
     }
-    const attempt = {
+    const attempt: Attempt = {
       transaction,
       request,
       instance,
       registration,
-      onward,
       mode: this.#modeNow(instance),
       inside: [],
       stranded: [],
     };
-    this.#context(attempt).forward(this.#edited(attempt), onward);
+    const attempts = new Attempts(
+      this.#core,
+      instance,
+      targetsFor(instance, request, null),
+      ({ insideAddress }) => this.#edited(attempt, insideAddress),
+    );
+    try {
+      await attempts.start(this.#context(attempt, attempts));
+    } catch (error) {
+      if (!(error instanceof NoWayOn)) throw error;
+      this.#core.count("no-way-on");
+      this.#core.requests.leave(transaction);
+      reply(this.#core, transaction, 503, [["retry-after", "10"]]);
+    }
+  }
+
+  /** Phones that are registered already may always register again. */
+  #limitReached({ flow }: ServerTransaction, { contacts }: Registration): string | null {
+    if (!this.#core.admission.isFullOfPhones(flow.remote.address)) return null;
+    const isNew = contacts.some((one) => this.#core.bindings.get(one.bindingId) === null);
+    return isNew ? "registrations-per-address" : null;
   }
 
   #read(transaction: ServerTransaction, request: SipRequest, instance: Instance): Registration {
@@ -100,29 +114,34 @@ export class Registrations {
     return "path";
   }
 
-  #context(attempt: Attempt): ResponseContext {
+  #context(attempt: Attempt, attempts: Attempts): ResponseContext {
     const { table, clock, limits } = this.#core;
-    const context: ResponseContext = new ResponseContext({
+    return new ResponseContext({
       table,
       clock,
       server: attempt.transaction,
       timerC: { ms: limits().timerC * 1000, capMs: limits().timerCMax * 1000 },
-      response: (response, _branch, origin) => {
-        if (origin !== "received") this.#core.instances.failed(attempt.instance.name, origin);
+      response: (response, branch, origin) => {
+        const next = attempts.judge(response, branch, origin);
+        if (next !== null) {
+          return next.then((isSent) => (isSent ? null : this.#answered(attempt, response)));
+        }
         if (origin === "received" && this.#wantsContactMode(attempt, response)) {
           attempt.mode = "contact";
           if (response.status < 300) attempt.stranded.push(...attempt.inside.map(insideUriOf));
-          context.forward(this.#edited(attempt), attempt.onward);
+          attempts.again();
           return null;
         }
         return this.#answered(attempt, response);
       },
       ended: ({ status }) => {
         // RFC 4320: nobody is told of a REGISTER that nobody answered, but the operator shall see it.
-        if (status === null) this.#core.instances.failed(attempt.instance.name, "no answer");
+        if (status === null) attempts.unanswered();
+        attempts.stop();
+        this.#core.requests.leave(attempt.transaction);
       },
+      rejected: (error) => internalError(this.#core, attempt.request, error),
     });
-    return context;
   }
 
   /** True: Path did not work with this instance, which is remembered. */
@@ -150,14 +169,14 @@ export class Registrations {
     this.#core.log.info("routing-found", { instance: instance.name, routing, reason });
   }
 
-  #edited(attempt: Attempt): SipRequest {
+  #edited(attempt: Attempt, insideAddress: string | null): SipRequest {
     const { registration, instance } = attempt;
     const request = cloneRequest(attempt.request);
     // We are the first hop: a Path that is there already would lead the instance where the phone says.
     request.headers.remove("path");
     const first = registration.contacts[0];
     if (first === undefined || registration.removesAll) return request;
-    const place = innerPlace(this.#core, instance);
+    const place = innerPlace(this.#core, instance, insideAddress);
     const { flow } = attempt.transaction;
     attempt.inside = registration.contacts.map((contact) => ({
       contact,
@@ -187,9 +206,12 @@ export class Registrations {
     const { bindings } = this.#core;
     const { registration, instance, transaction, inside } = attempt;
     const callId = transaction.request.headers.get("call-id") ?? "";
+    // A phone with an instance id keeps the flow it lost under its own reg-id (RFC 5626 §4.2).
+    const isOfMany = registration.contacts.some(({ address }) => instanceIdOf(address) !== null);
+    const phone = { instance: instance.name, aor: registration.aor, callId };
     const before = [
       ...registration.contacts.flatMap(({ bindingId }) => bindings.get(bindingId) ?? []),
-      ...bindings.leftBehind({ instance: instance.name, aor: registration.aor, callId }),
+      ...(isOfMany ? [] : bindings.leftBehind(phone)),
     ];
     const now = new Set(inside.map(insideUriOf));
     const old = new Set([...attempt.stranded, ...before.map(insideUriOf)]);
@@ -197,6 +219,8 @@ export class Registrations {
   }
 
   #answered(attempt: Attempt, response: SipResponse): SipResponse {
+    const { transaction, instance } = attempt;
+    this.#core.admission.answered(transaction.request, transaction.flow, instance.name, response);
     response.headers.remove("path");
     if (response.status >= 200 && response.status < 300) this.#learn(attempt, response);
     const own = this.#phonesOwn(attempt);
@@ -242,8 +266,10 @@ export class Registrations {
         const { address } = flow.remote;
         this.#core.log.info("registered", { instance: instance.name, aor, remote: address });
       }
-      bindings.accept({ ...binding, contactUri: contact.address.uri, insideUri }, seconds);
+      const fresh = { ...binding, contactUri: contact.address.uri, insideUri };
+      bindings.accept(fresh, seconds, instanceIdOf(contact.address) === null);
     }
+    if (bindings.isOnFlow(transaction.flow.id)) this.#core.admission.registered(transaction.flow);
   }
 }
 

@@ -69,6 +69,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     sip: {
       connections: core.outer.connections,
       flows: core.bindings.flows(),
+      flowsDead: core.keepAlive.dead,
       transactions: core.table.size,
       dialogs: core.calls.dialogs,
     },

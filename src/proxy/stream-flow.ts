@@ -22,6 +22,8 @@ export type StreamFlowOptions = {
     readonly firstByteMs: number;
     readonly messageMs: number;
   };
+  /** Something came in, be it half a message or a keep-alive. */
+  heard(flow: StreamFlow): void;
   message(bytes: Uint8Array, flow: StreamFlow): void;
   /** Framing is lost: `partial` is what could be read, for a 400; the flow ends itself afterwards. */
   broken(reason: string, partial: Uint8Array | null, flow: StreamFlow): void;
@@ -132,6 +134,7 @@ export class StreamFlow implements Flow {
 
   #received(bytes: Uint8Array): void {
     if (!this.#isOpen) return;
+    this.#o.heard(this);
     const wasWaiting = this.#reader.bufferedBytes > 0;
     const before = this.#messages;
     this.#reader.push(bytes);

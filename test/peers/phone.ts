@@ -23,6 +23,8 @@ export class Phone extends UserAgent {
   readonly options: PhoneOptions;
   #registerCallId = "";
   #registerCseq = 0;
+  /** Behind the Contact of its REGISTER: ";reg-id=1". */
+  contactParams = "";
   /** The proxy asks whether it is there, and it is; a phone that shall be dead sets it otherwise. */
   override automatic = (received: Received): boolean => {
     if (!isKeepAlive(received)) return false;
@@ -64,7 +66,7 @@ export class Phone extends UserAgent {
       callId: this.#registerCallId,
       cseq: this.#registerCseq,
       headers: [
-        ["Contact", `<${this.contact}>`],
+        ["Contact", `<${this.contact}>${this.contactParams}`],
         ["Expires", String(options.expires ?? 600)],
         ...(options.headers ?? []),
       ],
