@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
 const ROOT = join(import.meta.dir, "..");
@@ -14,7 +14,11 @@ type Source = { readonly path: string; readonly text: string };
 /** Every file that is, or is about to be, in git. */
 function files(): string[] {
   const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT });
-  return listed.toString().trim().split("\n");
+  return listed
+    .toString()
+    .trim()
+    .split("\n")
+    .filter((path) => existsSync(join(ROOT, path)));
 }
 
 const read = (path: string): Source => ({ path, text: readFileSync(join(ROOT, path), "utf8") });
@@ -240,4 +244,32 @@ describe("the repository", () => {
     }
     expect(broken).toEqual([]);
   });
+
+  test("what breaks in practice has a row each, and each row names tests that exist", () => {
+    const count = (prefix: string, last: number): string[] =>
+      Array.from({ length: last }, (_, at) => `${prefix}${at + 1}`);
+    const expected = [...count("B", 29), "B13a", "B16a", "B19a", ...count("2.", 26)];
+    const rows = sipRows(read("test/SIP-ROWS.md").text);
+    expect(rows.map(({ name }) => name).sort()).toEqual([...expected, ...count("3.", 22)].sort());
+    const faults = rows.filter(({ tests }) => !isTested(tests)).map(({ name }) => name);
+    expect(faults).toEqual([]);
+    expect(isTested("`test/tidy.test.ts`")).toBe(true);
+    expect(["", "`test/no-such.test.ts`", "`src/main.ts`"].some(isTested)).toBe(false);
+  });
 });
+
+type SipRow = { readonly name: string; readonly tests: string };
+
+/** The lines `| name | what we do | tests |` of the table. */
+function sipRows(text: string): SipRow[] {
+  const lines = text.matchAll(/^\| (B\d+a?|[23]\.\d+) \| [^|]+ \| ([^|]+) \|$/gm);
+  return [...lines].map(([, name = "", tests = ""]) => ({ name, tests }));
+}
+
+/** At least one test is named, and each of them is there. */
+function isTested(tests: string): boolean {
+  if (tests === "open") return true;
+  const named = [...tests.matchAll(/`([^`]+)`/g)].map(([, path = ""]) => path);
+  const isTest = (path: string): boolean => /\.(test|lab|e2e)\.ts$/.test(path);
+  return named.length > 0 && named.every((path) => isTest(path) && all.includes(path));
+}
