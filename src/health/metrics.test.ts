@@ -25,8 +25,24 @@ const status: ProxyStatus = {
   drops: { malformed: 10 },
   bans: [],
   instances: {
-    a: { reachable: true, reason: null, routing: "path", routingReason: "", flows: 0, sessions: 0 },
-    b: { reachable: null, reason: null, routing: "path", routingReason: "", flows: 0, sessions: 0 },
+    a: {
+      reachable: true,
+      reason: null,
+      routing: "path",
+      routingReason: "",
+      flows: 0,
+      sessions: 0,
+      requests: 0,
+    },
+    b: {
+      reachable: null,
+      reason: null,
+      routing: "path",
+      routingReason: "",
+      flows: 0,
+      sessions: 0,
+      requests: 0,
+    },
   },
   warnings: [],
 };

@@ -30,6 +30,8 @@ export type InstanceStatus = {
   readonly routingReason: string;
   readonly flows: number;
   readonly sessions: number;
+  /** Requests that wait for its answer, or for a phone's to it. */
+  readonly requests: number;
 };
 
 export type Warning = { readonly code: string; readonly text: string; readonly since: string };

@@ -9,9 +9,12 @@ import type { FlowTarget } from "../sip/flow-token.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { tagOf } from "../sip/name-addr.ts";
 import { facing } from "./addresses.ts";
+import type { Share } from "./call-limits.ts";
 import type { Call } from "./calls.ts";
-import { type Core, innerPlace } from "./core.ts";
+import type { Core } from "./core.ts";
 import type { Instance } from "./instances.ts";
+import { aorOf } from "./registration.ts";
+import { sourceOf } from "./sources.ts";
 
 export type CallQuestion = {
   readonly request: SipRequest;
@@ -21,6 +24,8 @@ export type CallQuestion = {
   readonly phone: FlowTarget;
   /** The phone's flow. */
   readonly flow: Flow;
+  /** Our address towards the instance for this request. */
+  readonly insideAddress: string;
 };
 
 /** null: no call of this instance (SUBSCRIBE and the like). "refused": no new calls now. */
@@ -32,15 +37,40 @@ export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
   if (request.method !== "INVITE") return null;
   const toTag = tagOf(request.headers.get("to") ?? "");
   if (toTag === undefined && core.isDraining()) return "refused";
-  if (calls.isFull) {
-    core.count("dialogs-full");
+  const share = shareOf(core, o);
+  const limit = limitReached(core, o, share);
+  if (limit !== null) {
+    core.count(limit);
     return "refused";
   }
-  return calls.begin(request, side, {
+  const call = calls.begin(request, side, {
     instance: instance.name,
     phone: o.phone,
     sessionRequest: sessionRequest(core, o),
   });
+  core.callLimits.begin(call, share);
+  return call;
+}
+
+function limitReached(core: Core, { request, side, instance }: CallQuestion, share: Share) {
+  if (core.calls.isFull) return "dialogs-full";
+  const forks = core.calls.forksOf(request, side, instance.name);
+  if (forks >= core.limits().forks) return "forks-too-many";
+  return core.callLimits.refusal(share);
+}
+
+/** Whose call it is: the phone's user's, whichever of the two calls. */
+function shareOf(core: Core, { request, side, instance, phone, flow }: CallQuestion): Share {
+  const { address } = flow.remote;
+  const isOuter = side === "outer";
+  const bound = phone.kind === "binding" ? core.bindings.get(phone.id)?.aor : undefined;
+  return {
+    instance: instance.name,
+    user: bound ?? (isOuter ? aorOf(request.headers.get("from") ?? "") : ""),
+    source: isOuter && !core.admission.isTrusted(address) ? sourceOf(address) : null,
+    isStranger: isOuter && !core.bindings.isOnFlow(flow.id),
+    phones: core.admission.phones(address),
+  };
 }
 
 function sessionRequest(core: Core, o: CallQuestion): SessionRequest {
@@ -50,7 +80,7 @@ function sessionRequest(core: Core, o: CallQuestion): SessionRequest {
     callId: o.request.headers.get("call-id") ?? "",
     instance: instance.name,
     inner: {
-      bindAddress: innerPlace(core, instance).address,
+      bindAddress: o.insideAddress,
       addresses: instance.addresses,
       networks: instance.config.mediaNetworks,
       media: instance.config.media,

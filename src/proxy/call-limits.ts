@@ -6,6 +6,7 @@
 import type { Limits } from "../config/limits.ts";
 import type { Clock } from "../io/types.ts";
 import type { Call } from "./calls.ts";
+import { Tally } from "./tally.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 
 export type Share = {
@@ -87,21 +88,6 @@ export class CallLimits {
 
   #stopsRinging(call: Call, { source }: Share): void {
     if (source !== null && this.#ringingCalls.delete(call)) this.#ringing.add(source, -1);
-  }
-}
-
-/** How many of each are open now. */
-export class Tally {
-  readonly #counts = new Map<string, number>();
-
-  of(key: string): number {
-    return this.#counts.get(key) ?? 0;
-  }
-
-  add(key: string, by: 1 | -1): void {
-    const count = this.of(key) + by;
-    if (count > 0) this.#counts.set(key, count);
-    else this.#counts.delete(key);
   }
 }
 

@@ -3,8 +3,8 @@
  * SIP domain of the Request-URI; from then on it is carried with the request and nothing changes it.
  */
 import { canonicalAddress } from "../config/address-class.ts";
-import type { FlowTarget } from "../sip/flow-token.ts";
 import type { Flow } from "../sip/flow.ts";
+import type { FlowTarget } from "../sip/flow-token.ts";
 import { cloneRequest, type SipRequest } from "../sip/message.ts";
 import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";

@@ -4,6 +4,7 @@
  * remembered only after an instance's 2xx.
  */
 import type { StateStore } from "./state.ts";
+import { Tally } from "./tally.ts";
 
 type Known = { phones: number; lastDay: number };
 
@@ -15,7 +16,7 @@ export class KnownSources {
   readonly #store: StateStore;
   readonly #maximum: () => number;
   /** Registered contacts now. */
-  readonly #live = new Map<string, number>();
+  readonly #live = new Tally();
   /** In order of their last day. */
   readonly #known = new Map<string, Known>();
   #isChanged = false;
@@ -31,7 +32,7 @@ export class KnownSources {
 
   /** Contacts registered from there now. */
   registered(source: string): number {
-    return this.#live.get(source) ?? 0;
+    return this.#live.of(source);
   }
 
   /** Phones that are, or lately were, registered from there. */
@@ -41,9 +42,7 @@ export class KnownSources {
 
   /** A binding came (+1) or went (-1). */
   changed(source: string, by: 1 | -1): void {
-    const count = this.registered(source) + by;
-    if (count > 0) this.#live.set(source, count);
-    else this.#live.delete(source);
+    this.#live.add(source, by);
   }
 
   /** An instance has accepted a registration from there. */

@@ -173,8 +173,8 @@ export class Offences {
     });
     if (this.#o.trusted.has(address)) return;
     const source = sourceOf(address);
+    if (this.#sourceFailed(source, reason)) return;
     for (const username of usernames) this.#userFailed(source, userAt(username, instance), reason);
-    this.#sourceFailed(source, reason);
   }
 
   #userFailed(source: string, user: string, reason: string): void {
@@ -186,11 +186,14 @@ export class Offences {
     if (everywhere >= most * EVERYWHERE_TIMES) this.#ban("*", user, reason);
   }
 
-  #sourceFailed(source: string, reason: string): void {
+  /** True: the address is banned. */
+  #sourceFailed(source: string, reason: string): boolean {
     const { clock, known, limits } = this.#o;
     const count = this.#failures.add(source, clock.now());
-    if (known.registered(source) > 0) return;
-    if (count >= limits().failures * (1 + known.phones(source))) this.#ban(source, null, reason);
+    if (known.registered(source) > 0) return false;
+    if (count < limits().failures * (1 + known.phones(source))) return false;
+    this.#ban(source, null, reason);
+    return true;
   }
 
   #ban(address: string, user: string | null, reason: string): void {

@@ -17,6 +17,7 @@ import { assemble, assembleMedia, type Parts } from "./assemble.ts";
 import type { Core } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { Instances } from "./instances.ts";
+import { LimitWatch } from "./limit-watch.ts";
 import { mediaOptions, relayOptions } from "./media-options.ts";
 import { flowKeys, identityOf, type StateStore } from "./state.ts";
 import { statusOf } from "./status.ts";
@@ -107,6 +108,7 @@ export class RunningProxy {
   readonly #instances: Instances;
   readonly #counters: Counters;
   readonly #warnings: Warnings;
+  readonly #limits = new LimitWatch();
   readonly #media: MediaSessions;
   readonly #core: Core;
   #config: ProxyConfig;
@@ -155,10 +157,16 @@ export class RunningProxy {
       media: this.#media,
       counters: this.#counters,
       warnings: this.#warnings,
+      limits: this.#limits,
       config: this.#configStatus,
       state: this.#state,
       sinceMs: this.#sinceMs,
     });
+  }
+
+  /** Lets somebody in again; false = nobody was kept out by that. `user` null: the whole address. */
+  unban(address: string, user: string | null): boolean {
+    return this.#core.admission.unban(address, user);
   }
 
   /**
@@ -230,6 +238,7 @@ export class RunningProxy {
 
   close(): void {
     this.#sweep?.cancel();
+    this.#core.admission.save();
     this.#lookUp?.cancel();
     this.#core.health.stop();
     this.#core.keepAlive.stop();
@@ -249,6 +258,8 @@ export class RunningProxy {
     this.#sweep = this.#o.world.clock.after(SWEEP_MS, () => {
       this.#core.bindings.sweep();
       this.#core.calls.sweep();
+      this.#core.admission.save();
+      this.#limits.look(this.status.drops, this.#o.world.clock.now());
       this.#scheduleSweep();
     });
   }

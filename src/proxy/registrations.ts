@@ -11,6 +11,7 @@ import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { Attempts, NoWayOn, targetsFor } from "./attempts.ts";
 import { type Core, innerPlace, internalError, reply } from "./core.ts";
 import type { Instance, Routing } from "./instances.ts";
+import { capExpires, offersOutbound, setFlowTimer } from "./outbound.ts";
 import { instanceIdOf, toInside } from "./phone-contact.ts";
 import {
   addPath,
@@ -189,7 +190,8 @@ export class Registrations {
     writeContacts(request, attempt.inside, this.#obsolete(attempt));
     if (attempt.mode === "path") {
       const udp = flow.transport === "udp" ? flow.remote : null;
-      addPath(request, place, this.#token(attempt, first.bindingId, udp));
+      const token = this.#token(attempt, first.bindingId, udp);
+      addPath(request, place, token, offersOutbound(attempt.transaction.request));
     }
     return request;
   }
@@ -225,7 +227,16 @@ export class Registrations {
     if (response.status >= 200 && response.status < 300) this.#learn(attempt, response);
     const own = this.#phonesOwn(attempt);
     restoreContacts(response, (uri) => this.#known(uri, own)?.contactUri);
+    if (response.status < 300) this.#keepsFlow(attempt.transaction, response);
     return response;
+  }
+
+  /** What the phone is told to do for its flow itself. */
+  #keepsFlow({ request, flow }: ServerTransaction, response: SipResponse): void {
+    const { expiresUdp, flowTimerUdp, flowTimerTls } = this.#core.limits();
+    const isUdp = flow.transport === "udp";
+    setFlowTimer(response, offersOutbound(request) ? (isUdp ? flowTimerUdp : flowTimerTls) : 0);
+    if (isUdp && this.#core.settings().shortExpires) capExpires(response, expiresUdp);
   }
 
   /** What the phone registers now and what else it has registered over the same flow. */

@@ -1,12 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { HandClock } from "../../test/flows/hand-clock.ts";
 import { checkConfig } from "../config/check.ts";
 import type { ProxyConfig } from "../config/config.ts";
 import { makeRequest } from "../sip/make-message.ts";
 import { advertisedTo, hostPort, plainHost } from "./addresses.ts";
 import { countHop, hopsLeft } from "./hops.ts";
 import { flowKeys, identityOf, type StateStore } from "./state.ts";
-import { UnknownDomains } from "./unknown-domain.ts";
 
 function proxyConfig(more: Record<string, unknown> = {}): ProxyConfig {
   const proxy = { name: "dmz", fqdn: "mobydick.example.com", bindAddress: "10.1.1.5", ...more };
@@ -65,29 +63,6 @@ describe("Max-Forwards", () => {
 
   test("0 is the end", () => {
     expect(hopsLeft(request("0"))).toBe(0);
-  });
-});
-
-describe("unknown domains by UDP", () => {
-  test("one answer a source and minute", () => {
-    const clock = new HandClock();
-    const unknown = new UnknownDomains(clock, () => 10);
-    expect(unknown.datagram("203.0.113.1")).toBe("answer");
-    expect(unknown.datagram("203.0.113.1")).toBe("silence");
-    expect(unknown.datagram("203.0.113.2")).toBe("answer");
-    clock.advance(59_999);
-    expect(unknown.datagram("203.0.113.1")).toBe("silence");
-    clock.advance(1);
-    expect(unknown.datagram("203.0.113.1")).toBe("answer");
-  });
-
-  test("a flood of forged sources fills nothing but its table", () => {
-    const clock = new HandClock();
-    const unknown = new UnknownDomains(clock, () => 10);
-    for (let i = 0; i < 1000; i++) unknown.datagram(`198.51.100.${i}`);
-    expect(unknown.datagram("203.0.113.1")).toBe("silence");
-    clock.advance(60_000);
-    expect(unknown.datagram("203.0.113.1")).toBe("answer");
   });
 });
 

@@ -11,12 +11,14 @@ import { formatEndpoint } from "./addresses.ts";
 import type { Core } from "./core.ts";
 import type { Counters } from "./counters.ts";
 import type { Instance } from "./instances.ts";
+import type { LimitWatch } from "./limit-watch.ts";
 import type { Warnings } from "./warnings.ts";
 
 type Sources = {
   readonly media: MediaSessions;
   readonly counters: Counters;
   readonly warnings: Warnings;
+  readonly limits: LimitWatch;
   readonly config: ConfigStatus;
   readonly state: ProxyState;
   readonly sinceMs: number;
@@ -31,6 +33,7 @@ function instanceStatus(core: Core, instance: Instance): InstanceStatus {
     routingReason,
     flows: core.bindings.flows(name),
     sessions: core.calls.countOf(name),
+    requests: core.requests.of(name),
   };
 }
 
@@ -43,7 +46,12 @@ function warningsOf(core: Core, sources: Sources): readonly Warning[] {
       text: `${name}: ${reason ?? "no answer"}`,
       since,
     }));
-  return [...sources.warnings.all, ...unreachable, ...tls10Warning(core, since)];
+  return [
+    ...sources.warnings.all,
+    ...sources.limits.warnings,
+    ...unreachable,
+    ...tls10Warning(core, since),
+  ];
 }
 
 /** TLS 1.0 and 1.1 (RFC 8996 forbids both) are in the operator's sight for as long as they are allowed. */
@@ -77,7 +85,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     xmpp: { clients: 0 },
     http: { requests: 0 },
     drops: { ...sources.counters.all, ...drops },
-    bans: [],
+    bans: core.admission.bans,
     instances: Object.fromEntries(
       core.instances.all.map((instance) => [instance.name, instanceStatus(core, instance)]),
     ),

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { latin1, sipText } from "../peers/sip-text.ts";
-import { INSIDE, OUTSIDE, PBX, Place } from "./place.ts";
+import { INSIDE, OUTSIDE, PBX, Place, UNHURRIED } from "./place.ts";
 import { type Ends, expectAudio, makeEnds, phoneCalls, phoneHangsUp } from "./talk.ts";
 
 const ROUNDS = 1500;
@@ -97,7 +97,7 @@ async function expectSound({ place }: Ends): Promise<void> {
 }
 
 const UDP = {
-  proxy: { voipSip: "udp", voipMedia: "rtp" },
+  proxy: { voipSip: "udp", voipMedia: "rtp", limits: UNHURRIED },
   media: "rtp",
   transport: "udp",
 } as const;
@@ -192,7 +192,7 @@ test("broken messages from the instance, as datagrams", async () => {
 });
 
 test("broken streams over TLS, a new connection whenever one was closed", async () => {
-  const ends = await makeEnds({ nat: null });
+  const ends = await makeEnds({ nat: null, proxy: { limits: UNHURRIED } });
   const { place, phone } = ends;
   await phoneHangsUp(await phoneCalls(ends));
   toughen(ends);

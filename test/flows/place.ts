@@ -26,6 +26,17 @@ export const HOME = "192.168.1.10";
 export const HOME_PUBLIC = "198.51.100.9";
 export const SUITE: Suite = "AES_CM_128_HMAC_SHA1_80";
 
+/** For floods of messages that shall all be looked at: no rate, no ban. */
+export const UNHURRIED = {
+  handshakesPerSecond: 1_000_000,
+  requestsPerSecond: 1_000_000,
+  requestsPerFlow: 1_000_000,
+  failures: 1_000_000,
+  userCalls: 1_000_000,
+  ringingPerAddress: 1_000_000,
+  instanceCallsPerSecond: 1_000_000,
+};
+
 export type Document = Readonly<Record<string, unknown>>;
 
 export type PlaceOptions = {

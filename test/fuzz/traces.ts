@@ -3,7 +3,7 @@
  * it was on the wire: what the storm makes its messages of. The tokens in it are good in that place.
  */
 
-import { INSIDE, OUTSIDE, Place, type PlaceOptions } from "../flows/place.ts";
+import { INSIDE, OUTSIDE, Place, type PlaceOptions, UNHURRIED } from "../flows/place.ts";
 import { type Ends, pbxCalls, pbxHangsUp, phoneCalls, phoneHangsUp } from "../flows/talk.ts";
 import { calledDialog, callerDialog } from "../peers/user-agent.ts";
 
@@ -71,8 +71,8 @@ async function subscribed(ends: Ends): Promise<void> {
 }
 
 const PLACES: Readonly<Record<"datagrams" | "streams", PlaceOptions>> = {
-  datagrams: { proxy: { voipSip: "udp", voipMedia: "rtp" } },
-  streams: { instance: { sip: { transport: "tcp" } } },
+  datagrams: { proxy: { voipSip: "udp", voipMedia: "rtp", limits: UNHURRIED } },
+  streams: { instance: { sip: { transport: "tcp" } }, proxy: { limits: UNHURRIED } },
 };
 
 /** UDP and RTP on both sides, or TLS and SRTP outside and TCP inside. */
