@@ -70,9 +70,15 @@ async function subscribed(ends: Ends): Promise<void> {
   await pbx.receives("200 NOTIFY");
 }
 
+/** Whether the instance is alive would be asked for ever: something would always be under way. */
+const UNASKED = { healthCheck: false };
+
 const PLACES: Readonly<Record<"datagrams" | "streams", PlaceOptions>> = {
-  datagrams: { proxy: { voipSip: "udp", voipMedia: "rtp", limits: UNHURRIED } },
-  streams: { instance: { sip: { transport: "tcp" } }, proxy: { limits: UNHURRIED } },
+  datagrams: {
+    instance: { sip: UNASKED },
+    proxy: { voipSip: "udp", voipMedia: "rtp", limits: UNHURRIED },
+  },
+  streams: { instance: { sip: { ...UNASKED, transport: "tcp" } }, proxy: { limits: UNHURRIED } },
 };
 
 /** UDP and RTP on both sides, or TLS and SRTP outside and TCP inside. */
