@@ -285,6 +285,7 @@ test("a ban outlives a restart, and the operator ends it", async () => {
   await guessesTimes(guesser, 9);
   await guesses(guesser, "wrong");
   // Power goes: only what was written within the second is there.
+  await place.network.elapse(1000);
   const written = state.read("bans.json");
   const cut = {
     read: (name: string) => (name === "bans.json" ? written : state.read(name)),
