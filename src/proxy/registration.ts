@@ -89,9 +89,18 @@ export function readRegistration(
   return { aor, contacts, removesAll: values.some((value) => value.trim() === "*") };
 }
 
-/** Adds `path` to Supported: Asterisk answers 420 to a Path without it. */
-export function addPath(request: SipRequest, place: Place, token: string): void {
-  request.headers.prepend("path", `<${routeUri(place, token)}>`);
+/**
+ * Adds `path` to Supported: Asterisk answers 420 to a Path without it. `isOutbound`: the registrar shall know
+ * that we are the phone's first hop and keep its flow (RFC 5626 §5.1).
+ */
+export function addPath(
+  request: SipRequest,
+  place: Place,
+  token: string,
+  isOutbound = false,
+): void {
+  const ob = isOutbound ? ";ob" : "";
+  request.headers.prepend("path", `<${routeUri(place, token)}${ob}>`);
   const supported = request.headers.values("supported").map((one) => one.trim().toLowerCase());
   if (!supported.includes("path")) request.headers.append("supported", "path");
 }
