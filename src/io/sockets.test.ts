@@ -38,6 +38,21 @@ test("a datagram arrives with its sender's address", async () => {
   right.close();
 });
 
+test("a datagram of the largest size arrives whole", async () => {
+  const got = event<Uint8Array>();
+  const left = await openDatagrams({ local: here, receive() {} });
+  const right = await openDatagrams({
+    local: here,
+    receive: got.happen,
+    receiveBufferBytes: 4 << 20,
+  });
+  const sent = Buffer.alloc(65_507, "sip");
+  expect(left.send(sent, right.local.address, right.local.port)).toBe(true);
+  expect(sent.equals(await got.happened)).toBe(true);
+  left.close();
+  right.close();
+});
+
 test("a closed port of one peer costs another not a single packet", async () => {
   const dead = await openDatagrams({ local: here, receive() {} });
   const deadPort = dead.local.port;
