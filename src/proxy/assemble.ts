@@ -10,10 +10,12 @@ import type { Flow } from "../sip/flow.ts";
 import { FlowTokens, type TokenKey } from "../sip/flow-token.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { replyEndpoint } from "../sip/reply-port.ts";
+import { SealedTexts } from "../sip/sealed-text.ts";
 import { TransactionTable } from "../sip/transaction-table.ts";
 import { advertisedTo, facing } from "./addresses.ts";
 import { Admission } from "./admission.ts";
 import { Bindings } from "./bindings.ts";
+import { Border } from "./border.ts";
 import { CallLimits } from "./call-limits.ts";
 import { Calls } from "./calls.ts";
 import type { Core } from "./core.ts";
@@ -99,7 +101,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   const table: TransactionTable = new TransactionTable({
     clock,
     maxTransactions: limits().transactions,
-    randomId: () => Buffer.from(random(12)).toString("hex"),
+    randomId: () => Buffer.from(random(12)).toString("base64url"),
     request: (transaction) => router.request(transaction),
     ack: (request, flow) => router.ack(request, flow),
     strayResponse: () => count("stray-response"),
@@ -107,11 +109,13 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     isProven: (flow) => admission.isProven(flow),
     count,
   });
+  const tokens = new FlowTokens(o.tokenKeys);
   const core: Core = {
     clock,
     log,
     table,
-    tokens: new FlowTokens(o.tokenKeys),
+    tokens,
+    border: new Border(() => core, tokens, new SealedTexts(o.tokenKeys)),
     bindings,
     admission,
     callLimits,

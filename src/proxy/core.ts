@@ -14,6 +14,7 @@ import type { ServerTransaction, TransactionTable } from "../sip/transaction-tab
 import { facing } from "./addresses.ts";
 import type { Admission } from "./admission.ts";
 import type { Bindings } from "./bindings.ts";
+import type { Border } from "./border.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { Calls } from "./calls.ts";
 import type { HealthChecks } from "./health-checks.ts";
@@ -31,6 +32,7 @@ export type Core = {
   readonly log: Log;
   readonly table: TransactionTable;
   readonly tokens: FlowTokens;
+  readonly border: Border;
   readonly bindings: Bindings;
   readonly admission: Admission;
   readonly callLimits: CallLimits;

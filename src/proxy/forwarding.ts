@@ -10,6 +10,7 @@ import { reasonPhrase } from "../sip/reason-phrase.ts";
 import { ResponseContext } from "../sip/response-context.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { Attempts, NoWayOn } from "./attempts.ts";
+import type { WayBack } from "./border.ts";
 import type { Call } from "./calls.ts";
 import { type Core, internalError, reply } from "./core.ts";
 import type { Exchange } from "./sdp-bodies.ts";
@@ -25,9 +26,13 @@ export type Forwarded = {
   readonly call: Call | null;
   /** The way on: a phone's flow, or the targets of an instance. */
   readonly onward: Flow | Attempts;
+  /** Sets right what comes back. */
+  readonly wayBack: WayBack;
   /** The far end has answered 2xx. */
   readonly accepted?: (() => void) | null;
 };
+
+type Answer = SipResponse | Promise<SipResponse>;
 
 /** Early media (a queue's announcement before the answer) keeps an INVITE alive while it flows. */
 const FLOWING_MS = 5000;
@@ -91,8 +96,11 @@ export class Forwarding {
       response: (response, branch, origin) => {
         const next = targets?.judge(response, branch, origin) ?? null;
         if (origin !== "received") this.#unanswered(o, response, origin);
-        if (next === null) return this.#response(o, response, exchange);
-        return next.then((isSent) => (isSent ? null : this.#response(o, response, exchange)));
+        const answer = (): Answer =>
+          origin === "received"
+            ? this.#received(o, response, exchange)
+            : this.#response(o, response, exchange);
+        return next === null ? answer() : next.then((isSent) => (isSent ? null : answer()));
       },
       ended: ({ status }) => {
         targets?.stop();
@@ -100,6 +108,11 @@ export class Forwarding {
       },
       rejected: (error) => internalError(this.#core, o.request, error),
     });
+  }
+
+  #received(o: Forwarded, response: SipResponse, exchange: Exchange): Answer {
+    const answer = this.#response(o, response, exchange);
+    return answer instanceof Promise ? answer.then(o.wayBack) : o.wayBack(answer);
   }
 
   /** The way was lost under way: an instance may be asked again soon; a phone's flow is gone (RFC 5626 §5.3.1). */
@@ -119,11 +132,7 @@ export class Forwarding {
     return response;
   }
 
-  #response(
-    o: Forwarded,
-    response: SipResponse,
-    exchange: Exchange,
-  ): SipResponse | Promise<SipResponse> {
+  #response(o: Forwarded, response: SipResponse, exchange: Exchange): Answer {
     const { call, onward, transaction } = o;
     this.#core.admission.answered(transaction.request, transaction.flow, o.instance, response);
     if (response.status >= 200 && response.status < 300) o.accepted?.();

@@ -5,21 +5,24 @@
 import type { Flow } from "../sip/flow.ts";
 import type { FlowTarget } from "../sip/flow-token.ts";
 import { cloneRequest, type SipRequest } from "../sip/message.ts";
-import { tagOf } from "../sip/name-addr.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { isSipUri, parseSipUri } from "../sip/uri.ts";
 import { plainHost } from "./addresses.ts";
 import { callFor } from "./call-for.ts";
-import { type Core, innerPlace, outerPlace, reply } from "./core.ts";
+import { type Core, innerPlace, reply } from "./core.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { countHop } from "./hops.ts";
 import type { Instance } from "./instances.ts";
 import { wayToPhone } from "./phone-moves.ts";
-import { phoneUri, targetOfContact } from "./phone-uri.ts";
-import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
+import { targetOfContact } from "./phone-uri.ts";
+import { takeRoutes } from "./routes.ts";
 
 type Choice =
-  | { readonly instance: Instance; readonly target: FlowTarget }
+  | {
+      readonly instance: Instance;
+      readonly target: FlowTarget;
+      readonly hidden: readonly string[];
+    }
   | { readonly refuse: 403 | 404; readonly reason: string }
   | "ourselves";
 
@@ -41,9 +44,8 @@ export class FromInstance {
       this.#core.count(choice.reason);
       return reply(this.#core, transaction, choice.refuse);
     }
-    const { instance, target } = choice;
+    const { instance, target, hidden } = choice;
     const flow = wayToPhone(this.#core, request, instance, target);
-    request.uri = phoneUri(this.#core, request.uri, { instance, target, dialogContact: null });
     if (flow === null) {
       // RFC 5626 §5.3.1: at once, so that the instance need not wait for a timeout.
       this.#core.count("flow-failed");
@@ -64,11 +66,9 @@ export class FromInstance {
     const call = callFor(this.#core, question);
     if (call === "refused") return reply(this.#core, transaction, 503, [["retry-after", "10"]]);
     if (call !== null && transaction.isInvite) call.target = remote;
-    if (makesDialog(request, tagOf(request.headers.get("to") ?? ""))) {
-      const token = this.#core.tokens.make(target);
-      const place = innerPlace(this.#core, instance, insideAddress);
-      recordRoute(request, token, outerPlace(this.#core, flow), place);
-    }
+    const inside = innerPlace(this.#core, instance, insideAddress);
+    const passage = { instance, phone: target, flow, inside, call, hidden };
+    const wayBack = this.#core.border.toPhone(request, transaction.request, passage);
     await this.#forwarding.forward({
       transaction,
       request,
@@ -77,6 +77,7 @@ export class FromInstance {
       phoneAddress: flow.remote.address,
       call,
       onward: flow,
+      wayBack,
     });
   }
 
@@ -92,11 +93,14 @@ export class FromInstance {
     countHop(request);
     const choice = this.#choose(request, from);
     if (choice === "ourselves" || "refuse" in choice) return this.#core.count("ack-dropped");
-    const flow = wayToPhone(this.#core, request, choice.instance, choice.target);
+    const { instance, target, hidden } = choice;
+    const flow = wayToPhone(this.#core, request, instance, target);
     if (flow === null) return this.#core.count("ack-dropped");
-    request.uri = phoneUri(this.#core, request.uri, { ...choice, dialogContact: null });
-    const call = this.#core.calls.find(request, "inner", choice.instance.name, choice.target);
+    const call = this.#core.calls.find(request, "inner", instance.name, target);
     if (call !== null) this.#core.sdpBodies.ack(call, request, "inner");
+    const inside = innerPlace(this.#core, instance, from.local.address);
+    const passage = { instance, phone: target, flow, inside, call, hidden };
+    this.#core.border.toPhone(request, received, passage);
     if (!this.#core.table.sendStateless(request, flow)) this.#core.count("ack-not-sent");
   }
 
@@ -104,7 +108,7 @@ export class FromInstance {
     const speakers = this.#core.instances.bySource(flow.remote, flow.transport);
     if (speakers.length === 0) return { refuse: 403, reason: "inside-stranger" };
     const isOurs = (host: string): boolean => this.#core.inner.isOurs(host);
-    const taken = takeRoutes(request.headers, this.#core.tokens, isOurs);
+    const taken = takeRoutes(request.headers, this.#core.border.routes, isOurs);
     if (!taken.ok) return { refuse: 403, reason: taken.reason };
     const target =
       taken.target ??
@@ -117,7 +121,7 @@ export class FromInstance {
     // On a shared address (TCP, TLS) the token decides, and must belong to one of them.
     const instance = speakers.find((speaker) => speaker.tag === target.instanceTag);
     if (instance === undefined) return { refuse: 403, reason: "other-instance" };
-    return { instance, target };
+    return { instance, target, hidden: taken.hidden };
   }
 
   /** Contact mode: the Request-URI is the Contact we wrote. */

@@ -2,38 +2,39 @@
  * Requests from the outer side. The instance is chosen here, once: by the token of a dialog, else by the
  * SIP domain of the Request-URI; from then on it is carried with the request and nothing changes it.
  */
+
 import { canonicalAddress } from "../config/address-class.ts";
+import { sourceOf } from "../config/source.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { FlowTarget } from "../sip/flow-token.ts";
 import { cloneRequest, type SipRequest } from "../sip/message.ts";
-import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
+import { parseNameAddr } from "../sip/name-addr.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { isSipUri, parseSipUri } from "../sip/uri.ts";
 import { plainHost } from "./addresses.ts";
 import { Attempts, sizeOf, targetsFor } from "./attempts.ts";
 import { callFor } from "./call-for.ts";
-import { type Core, innerPlace, outerPlace, phoneTarget, reply } from "./core.ts";
+import { type Core, innerPlace, phoneTarget, reply } from "./core.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { countHop } from "./hops.ts";
+import { identityProblem, instanceOf } from "./identity.ts";
 import type { Instance } from "./instances.ts";
 import { comesBack } from "./phone-moves.ts";
 import type { Registrations } from "./registrations.ts";
-import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
-import { sourceOf } from "./sources.ts";
+import { takeRoutes } from "./routes.ts";
 import type { StreamFlow } from "./stream-flow.ts";
 
 type Choice =
-  | { readonly instance: Instance; readonly token: FlowTarget | null }
+  | {
+      readonly instance: Instance;
+      readonly token: FlowTarget | null;
+      readonly hidden: readonly string[];
+    }
   | { readonly refuse: 403 | 416; readonly reason: string }
   | "ourselves"
   | "unknown";
 
 const isDialable = (uri: string): boolean => isSipUri(uri) || /^(tel|urn):/i.test(uri);
-
-/** There the token alone decides: From and Request-URI are what the dialog's ends have agreed on. */
-function isWithinDialog(request: SipRequest): boolean {
-  return request.method !== "REGISTER" && tagOf(request.headers.get("to") ?? "") !== undefined;
-}
 
 export class FromPhone {
   readonly #core: Core;
@@ -58,7 +59,7 @@ export class FromPhone {
       this.#core.admission.offences.refused(request, flow, choice.reason);
       return reply(this.#core, transaction, choice.refuse);
     }
-    const { instance, token: came } = choice;
+    const { instance, token: came, hidden } = choice;
     if (this.#hasToWait(transaction, instance)) return;
     if (request.method === "REGISTER") {
       return this.#registrations.forward(transaction, request, instance);
@@ -71,10 +72,9 @@ export class FromPhone {
     const question = { request, side: "outer", instance, phone, flow, insideAddress } as const;
     const call = callFor(this.#core, question);
     if (call === "refused") return reply(this.#core, transaction, 503, [["retry-after", "10"]]);
-    if (makesDialog(request, tagOf(request.headers.get("to") ?? ""))) {
-      const token = this.#core.tokens.make(phone);
-      recordRoute(request, token, place, outerPlace(this.#core, flow));
-    }
+    const accepted = comesBack(this.#core, { request, instance, flow, token: came, call });
+    const passage = { instance, phone, flow, inside: place, call, hidden };
+    const wayBack = this.#core.border.toInstance(request, transaction.request, passage);
     await this.#forwarding.forward({
       transaction,
       request,
@@ -83,7 +83,8 @@ export class FromPhone {
       phoneAddress: flow.remote.address,
       call,
       onward: new Attempts(this.#core, instance, targets, () => request),
-      accepted: comesBack(this.#core, { request, instance, flow, token: came, call }),
+      accepted,
+      wayBack,
     });
   }
 
@@ -93,11 +94,22 @@ export class FromPhone {
     countHop(request);
     const choice = this.#choose(request, flow);
     if (typeof choice === "string" || "refuse" in choice) return this.#core.count("ack-dropped");
-    const call = this.#core.calls.find(request, "outer", choice.instance.name, null);
+    const { instance, hidden } = choice;
+    const call = this.#core.calls.find(request, "outer", instance.name, null);
     if (call !== null) this.#core.sdpBodies.ack(call, request, "outer");
-    const [target] = targetsFor(choice.instance, request, call);
+    const [target] = targetsFor(instance, request, call);
     if (target === undefined) return this.#core.count("ack-not-sent");
-    const onward = await this.#core.inner.flowTo(choice.instance, target, sizeOf(request));
+    const phone = phoneTarget(this.#core, instance, flow, request);
+    const inside = innerPlace(this.#core, instance, target.insideAddress);
+    this.#core.border.toInstance(request, received, {
+      instance,
+      phone,
+      flow,
+      inside,
+      call,
+      hidden,
+    });
+    const onward = await this.#core.inner.flowTo(instance, target, sizeOf(request));
     if (!this.#core.table.sendStateless(request, onward)) this.#core.count("ack-not-sent");
   }
 
@@ -119,35 +131,40 @@ export class FromPhone {
   }
 
   #choose(request: SipRequest, flow: Flow): Choice {
-    const { instances, tokens } = this.#core;
+    const { instances, border, admission } = this.#core;
     this.#undoStrictRouting(request);
-    const taken = takeRoutes(request.headers, tokens, (host) => this.#isOurs(host));
+    const taken = takeRoutes(request.headers, border.routes, (host) => this.#isOurs(host));
     if (!taken.ok) return { refuse: 403, reason: taken.reason };
-    if (taken.target !== null) {
-      this.#core.admission.shown(taken.target, flow);
-      const instance = instances.byTag(taken.target.instanceTag);
-      if (instance === undefined) return "unknown";
-      const isBound = isWithinDialog(request) || !this.#speaksForAnother(request, instance);
-      return isBound ? { instance, token: taken.target } : { refuse: 403, reason: "other-domain" };
+    const { target: token, hidden } = taken;
+    if (token !== null) admission.shown(token, flow);
+    const masked = border.masks.open(request.uri);
+    if (masked === "forged") return { refuse: 403, reason: "token-refused" };
+    const tag = token?.instanceTag ?? masked?.instanceTag ?? null;
+    if (masked !== null) {
+      if (masked.instanceTag !== tag) return { refuse: 403, reason: "other-instance" };
+      request.uri = masked.uri;
     }
-    const instance = this.#byUri(request.uri) ?? this.#byCall(request) ?? this.#byCaller(request);
-    if (instance === undefined) {
-      if (!isDialable(request.uri)) return { refuse: 416, reason: "uri-scheme" };
-      return this.#isOurself(request) ? "ourselves" : "unknown";
-    }
-    if (this.#speaksForAnother(request, instance)) return { refuse: 403, reason: "other-domain" };
-    return { instance, token: null };
+    const instance = tag === null ? this.#named(request) : instances.byTag(tag);
+    if (instance === undefined) return tag === null ? this.#unnamed(request) : "unknown";
+    const claim = { request, flow, instance, token, isProven: tag !== null };
+    const problem = identityProblem(this.#core, claim);
+    return problem === null ? { instance, token, hidden } : { refuse: 403, reason: problem };
+  }
+
+  #named(request: SipRequest): Instance | undefined {
+    const asked = instanceOf(this.#core, request.uri);
+    return asked ?? this.#byCall(request) ?? this.#byCaller(request);
+  }
+
+  #unnamed(request: SipRequest): Choice {
+    if (!isDialable(request.uri)) return { refuse: 416, reason: "uri-scheme" };
+    return this.#isOurself(request) ? "ourselves" : "unknown";
   }
 
   /** A number without a domain (tel:, RFC 3966; urn:service, RFC 5031) is dialled at the caller's instance. */
   #byCaller(request: SipRequest): Instance | undefined {
     if (isSipUri(request.uri) || !isDialable(request.uri)) return undefined;
-    return this.#byUri(parseNameAddr(request.headers.get("from") ?? "").uri);
-  }
-
-  #byUri(uri: string): Instance | undefined {
-    if (!isSipUri(uri)) return undefined;
-    return this.#core.instances.byDomain(plainHost(parseSipUri(uri).host));
+    return instanceOf(this.#core, parseNameAddr(request.headers.get("from") ?? "").uri);
   }
 
   /** Within a dialog whose route set the phone has lost. Two calls that look alike: neither. */
@@ -160,25 +177,13 @@ export class FromPhone {
   }
 
   /**
-   * A REGISTER is for the domain of its To; anything else may be To anybody, but From names a user of the
-   * own instance or nobody known here (anonymous.invalid).
-   */
-  #speaksForAnother(request: SipRequest, instance: Instance): boolean {
-    const asked = this.#byUri(request.uri);
-    if (asked !== undefined && asked !== instance) return true;
-    const from = this.#byUri(parseNameAddr(request.headers.get("from") ?? "").uri);
-    if (request.method !== "REGISTER") return from !== undefined && from !== instance;
-    return this.#byUri(parseNameAddr(request.headers.get("to") ?? "").uri) !== instance;
-  }
-
-  /**
    * RFC 3261 §16.4: a strict router puts our Record-Route into the Request-URI and the target into the
    * last Route.
    */
   #undoStrictRouting(request: SipRequest): void {
     if (!request.headers.has("route") || !isSipUri(request.uri)) return;
     const { user } = parseSipUri(request.uri);
-    if (user === null || this.#core.tokens.open(user) === null) return;
+    if (user === null || this.#core.border.routes.open(user) === null) return;
     const routes = request.headers.values("route");
     const last = routes.pop();
     if (last === undefined) return;

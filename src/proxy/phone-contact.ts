@@ -9,6 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import { getParam, type NameAddr } from "../sip/name-addr.ts";
+import { SipSyntaxError } from "../sip/syntax-error.ts";
 import {
   formatSipUri,
   isSipUri,
@@ -97,7 +98,14 @@ export function ownerIn(uri: SipUri): string | null {
   return VALUE.exec(uriParam(uri, PARAM) ?? "")?.[1] ?? null;
 }
 
-/** Every URI in a text, each replaced by what `change` makes of it. */
+/** Every URI in a text, each replaced by what `change` makes of it; what is none to `change` stays. */
 export function mapUris(text: string, change: (uri: string) => string): string {
-  return text.replace(URI, change);
+  return text.replace(URI, (uri) => {
+    try {
+      return change(uri);
+    } catch (error) {
+      if (error instanceof SipSyntaxError) return uri;
+      throw error;
+    }
+  });
 }

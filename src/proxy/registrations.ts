@@ -5,6 +5,7 @@
  * Contact, and later ones start that way.
  */
 import type { Endpoint } from "../io/types.ts";
+import type { FlowTarget } from "../sip/flow-token.ts";
 import { cloneRequest, type SipRequest, type SipResponse } from "../sip/message.ts";
 import { ResponseContext } from "../sip/response-context.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
@@ -33,6 +34,8 @@ type Attempt = {
   readonly instance: Instance;
   readonly registration: Registration;
   mode: Routing;
+  /** The last copy that went out. */
+  sent: SipRequest;
   /** The contacts as the last copy that went out has them. */
   inside: readonly InsideContact[];
   /** What an instance has stored that ignored Path: no way leads there. */
@@ -67,6 +70,7 @@ export class Registrations {
       instance,
       registration,
       mode: this.#modeNow(instance),
+      sent: request,
       inside: [],
       stranded: [],
     };
@@ -176,9 +180,11 @@ export class Registrations {
     // We are the first hop: a Path that is there already would lead the instance where the phone says.
     request.headers.remove("path");
     const first = registration.contacts[0];
-    if (first === undefined || registration.removesAll) return request;
     const place = innerPlace(this.#core, instance, insideAddress);
     const { flow } = attempt.transaction;
+    this.#core.border.registerToInstance(request, { instance, flow, transport: place.transport });
+    attempt.sent = request;
+    if (first === undefined || registration.removesAll) return request;
     attempt.inside = registration.contacts.map((contact) => ({
       contact,
       insideUri:
@@ -228,6 +234,12 @@ export class Registrations {
     const own = this.#phonesOwn(attempt);
     restoreContacts(response, (uri) => this.#known(uri, own)?.contactUri);
     if (response.status < 300) this.#keepsFlow(attempt.transaction, response);
+    const { request: received, flow } = transaction;
+    const id = attempt.registration.contacts[0]?.bindingId;
+    const phone: FlowTarget | null =
+      id === undefined ? null : { instanceTag: instance.tag, kind: "binding", id, udp: null };
+    const passage = { instance, flow, phone };
+    this.#core.border.answerToRegister(response, attempt.sent, received, passage);
     return response;
   }
 

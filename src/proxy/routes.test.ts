@@ -2,17 +2,19 @@ import { describe, expect, test } from "bun:test";
 import { type FlowTarget, FlowTokens, instanceTag } from "../sip/flow-token.ts";
 import { Headers, makeHeaderLine } from "../sip/headers.ts";
 import { makeRequest } from "../sip/make-message.ts";
-import { makesDialog, recordRoute, takeRoutes } from "./routes.ts";
+import { SealedTexts } from "../sip/sealed-text.ts";
+import { makesDialog, RouteTokens, routeUri, takeRoutes } from "./routes.ts";
 
-const tokens = new FlowTokens([{ number: 1, secret: Buffer.alloc(32, 1) }]);
+const keys = [{ number: 1, secret: Buffer.alloc(32, 1) }];
+const tokens = new RouteTokens(new FlowTokens(keys), new SealedTexts(keys));
 const target = (name: string): FlowTarget => ({
   instanceTag: instanceTag(name),
   kind: "binding",
   id: "00112233445566aa",
   udp: null,
 });
-const mine = tokens.make(target("mycompany"));
-const theirs = tokens.make(target("othercompany"));
+const mine = tokens.make(target("mycompany"), [])!;
+const theirs = tokens.make(target("othercompany"), [])!;
 const isOurs = (host: string): boolean => ["mobydick.example.com", "203.0.113.5"].includes(host);
 
 function take(...routes: string[]) {
@@ -22,7 +24,7 @@ function take(...routes: string[]) {
 
 describe("Routes", () => {
   test("none at all is fine", () => {
-    expect(take()).toEqual({ taken: { ok: true, target: null }, left: [] });
+    expect(take()).toEqual({ taken: { ok: true, target: null, hidden: [] }, left: [] });
   });
 
   test("a preloaded one that names us is taken off silently, whatever its port", () => {
@@ -31,12 +33,12 @@ describe("Routes", () => {
       "sips:MOBYDICK.example.com:1",
       "sip:203.0.113.5:5061;lr",
     ]) {
-      expect(take(`<${uri}>`)).toEqual({ taken: { ok: true, target: null }, left: [] });
+      expect(take(`<${uri}>`)).toEqual({ taken: { ok: true, target: null, hidden: [] }, left: [] });
     }
   });
 
   test("our tokens follow it, in one header line or several", () => {
-    const taken = { ok: true as const, target: target("mycompany") };
+    const taken = { ok: true as const, target: target("mycompany"), hidden: [] };
     const both = [`<sip:${mine}@203.0.113.5:5061;lr>`, `<sip:${mine}@10.0.3.1:15060;lr>`];
     expect(take("<sip:mobydick.example.com;lr>", ...both)).toEqual({ taken, left: [] });
     expect(take(both.join(", "))).toEqual({ taken, left: [] });
@@ -67,22 +69,34 @@ describe("Routes", () => {
   });
 });
 
-describe("Record-Route", () => {
-  const outer = { address: "203.0.113.5", port: 5061, transport: "tls" as const };
-  const inner = { address: "fd00::1", port: 15060, transport: "udp" as const };
+describe("hidden Routes", () => {
+  const inside = ["<sip:10.0.3.150;lr>", "<sip:a@[fd00::1]:5070;transport=tcp;lr>"];
+  const user = tokens.make(target("mycompany"), inside)!;
 
-  test("two, the side it leaves by on top, with port and transport and a bare lr", () => {
-    const request = makeRequest({
-      method: "INVITE",
-      uri: "sip:600@mycompany",
-      headers: [["Record-Route", "<sip:phone.example;lr>"]],
-    });
-    recordRoute(request, "TOKEN", inner, outer);
-    expect(request.headers.lines("record-route")).toEqual([
-      "<sip:TOKEN@[fd00::1]:15060;transport=udp;lr>",
-      "<sip:TOKEN@203.0.113.5:5061;transport=tls;lr>",
-      "<sip:phone.example;lr>",
-    ]);
+  test("come out again in their order, and nobody can read them", () => {
+    const { taken, left } = take(`<sip:${user}@203.0.113.5;lr>`);
+    expect(taken).toEqual({ ok: true, target: target("mycompany"), hidden: inside });
+    expect(left).toEqual([]);
+    expect(user).not.toContain("10.0.3");
+  });
+
+  test("changed, or behind another token, they are refused", () => {
+    const refused = { ok: false as const, reason: "token-refused" as const };
+    const sealed = user.slice(user.indexOf("."));
+    expect(take(`<sip:${user.slice(0, -2)}AA@203.0.113.5;lr>`).taken).toEqual(refused);
+    expect(take(`<sip:${theirs}${sealed}@203.0.113.5;lr>`).taken).toEqual(refused);
+    expect(take(`<sip:${mine}.@203.0.113.5;lr>`).taken).toEqual(refused);
+  });
+
+  test("too many to be carried have no token", () => {
+    expect(tokens.make(target("mycompany"), Array<string>(20).fill(inside[1]!))).toBeNull();
+  });
+});
+
+describe("Record-Route", () => {
+  test("has port and transport and a bare lr", () => {
+    const inner = { address: "fd00::1", port: 15060, transport: "udp" as const };
+    expect(routeUri(inner, "TOKEN")).toBe("sip:TOKEN@[fd00::1]:15060;transport=udp;lr");
   });
 
   test("only requests that make a dialog get them", () => {

@@ -166,3 +166,30 @@ test("a clone changes nothing in its original", () => {
   expect(written(original)).toEqual(["Via: a, b", "To: t"]);
   expect(written(clone)).toEqual(["Via: b", "X-A: 1"]);
 });
+
+test("takeFrom puts the lines of another message in place of one's own, on top", () => {
+  const theirs = [
+    makeHeaderLine("Via", "x"),
+    makeHeaderLine("To", "y"),
+    makeHeaderLine("Via", "z"),
+  ];
+  const headers = new Headers([makeHeaderLine("From", "a"), makeHeaderLine("Via", "b")]);
+  headers.takeFrom(new Headers(theirs), "via");
+  expect(headers.all).toEqual([theirs[0]!, theirs[2]!, makeHeaderLine("From", "a")]);
+});
+
+test("map changes single lines, takes some away and leaves the others byte for byte", () => {
+  const lines = [
+    makeHeaderLine("Via", "a"),
+    makeHeaderLine("X-Odd", "b"),
+    makeHeaderLine("Via", "c"),
+  ];
+  const headers = new Headers(lines);
+  headers.map((line) => {
+    if (line.name === "x-odd") return null;
+    return line.raw.endsWith("c") ? makeHeaderLine("via", "d") : line;
+  });
+  expect(headers.all[0]).toBe(lines[0]!);
+  expect(headers.lines("via")).toEqual(["a", "d"]);
+  expect(headers.has("x-odd")).toBe(false);
+});

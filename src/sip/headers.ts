@@ -156,6 +156,22 @@ export class Headers {
     this.append(name, value);
   }
 
+  /** The lines that `other` has of that name, as they are, in place of our own; on top. */
+  takeFrom(other: Headers, name: string): void {
+    const theirs = other.entries.filter((line) => line.name === name);
+    this.entries = [...theirs, ...this.entries.filter((line) => line.name !== name)];
+  }
+
+  /** Each line as `change` wants it, null taking it away; one that comes back is written as it came. */
+  map(change: (line: HeaderLine) => HeaderLine | null): void {
+    const kept: HeaderLine[] = [];
+    for (const line of this.entries) {
+      const changed = change(line);
+      if (changed !== null) kept.push(changed);
+    }
+    this.entries = kept;
+  }
+
   /** Cheap: the lines are shared. */
   clone(): Headers {
     return new Headers(this.entries.slice());

@@ -1,0 +1,103 @@
+/**
+ * The texts of a message that crosses our border, apart from its routing headers: which lines may not pass,
+ * and what happens to a text where it names what the other side must not see. Pure.
+ */
+import { type HeaderLine, headerLineValue, makeHeaderLine } from "../sip/headers.ts";
+import type { SipMessage, SipRequest, SipResponse } from "../sip/message.ts";
+import { formatNameAddr, parseNameAddr, tagOf } from "../sip/name-addr.ts";
+import { SipSyntaxError } from "../sip/syntax-error.ts";
+
+export type TextRules = {
+  /** Header lines that do not pass. */
+  isDropped(name: string): boolean;
+  /** A quick look whether change() would do anything. */
+  touches(text: string, name: string): boolean;
+  change(text: string, name: string): string;
+};
+
+/** Dealt with elsewhere, the dialog's own, or computed over by the ends (RFC 8760, RFC 8224). */
+const UNTOUCHED = new Set([
+  ..."via record-route route contact call-id cseq replaces join target-dialog in-reply-to".split(
+    " ",
+  ),
+  ..."www-authenticate proxy-authenticate authentication-info authorization".split(" "),
+  ..."proxy-authorization identity content-type content-length content-encoding".split(" "),
+]);
+
+/** Bodies that name URIs for a machine to use: dialog-info, PIDF, resource lists, MWI, REFER's progress. */
+const NAMING_URIS =
+  /^(application\/([\w.+-]+\+)?xml|application\/simple-message-summary|message\/sipfrag|multipart\/related)\b/;
+
+const SDP = "application/sdp";
+
+function typeOf(message: SipMessage): string {
+  return (message.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
+}
+
+export function applyRules(message: SipMessage, rules: TextRules): void {
+  message.headers.map((line) => changeLine(line, rules));
+  if (message.body.length === 0 || !NAMING_URIS.test(typeOf(message))) return;
+  const text = Buffer.from(message.body).toString("latin1");
+  if (!rules.touches(text, "")) return;
+  const changed = rules.change(text, "");
+  if (changed !== text) message.body = Buffer.from(changed, "latin1");
+}
+
+function changeLine(line: HeaderLine, rules: TextRules): HeaderLine | null {
+  if (rules.isDropped(line.name)) return null;
+  if (UNTOUCHED.has(line.name) || !rules.touches(line.raw, line.name)) return line;
+  const value = headerLineValue(line);
+  const changed = rules.change(value, line.name);
+  return changed === value ? line : makeHeaderLine(line.name, changed);
+}
+
+/** SDP that no call carries says where somebody's media is, and leads nowhere. */
+export function removeSdp(message: SipMessage): void {
+  if (message.body.length === 0 || typeOf(message) !== SDP) return;
+  message.body = new Uint8Array(0);
+  message.headers.remove("content-type");
+}
+
+/** null from `change` takes a Contact away; one that cannot be read goes to `unreadable`. */
+export function changeContacts(
+  message: SipMessage,
+  change: (uri: string) => string,
+  unreadable: "passes" | "is-dropped",
+): void {
+  const before = message.headers.values("contact");
+  if (before.length === 0) return;
+  const after = before.flatMap((value) => changedContact(value, change, unreadable));
+  if (after.join() === before.join()) return;
+  message.headers.remove("contact");
+  for (const value of after) message.headers.append("contact", value);
+}
+
+function changedContact(
+  value: string,
+  change: (uri: string) => string,
+  unreadable: "passes" | "is-dropped",
+): readonly string[] {
+  try {
+    const address = parseNameAddr(value);
+    const uri = address.uri === "*" ? "*" : change(address.uri);
+    return [uri === address.uri ? value : formatNameAddr({ ...address, uri })];
+  } catch (error) {
+    if (!(error instanceof SipSyntaxError)) throw error;
+    return unreadable === "passes" ? [value] : [];
+  }
+}
+
+/**
+ * Via, From and To of a response are those of the request it answers (RFC 3261 §8.2.6.2), as its sender
+ * wrote them; only the To tag is the answerer's. `sent` is what the answerer had before it.
+ */
+export function restoreEnds(response: SipResponse, sent: SipRequest, received: SipRequest): void {
+  response.headers.takeFrom(received.headers, "via");
+  for (const name of ["from", "to"]) {
+    const own = received.headers.get(name) ?? "";
+    if (own === sent.headers.get(name)) continue;
+    const tag = tagOf(response.headers.get(name) ?? "");
+    const isTagged = tag === undefined || tagOf(own) !== undefined;
+    response.headers.set(name, isTagged ? own : `${own};tag=${tag}`);
+  }
+}
