@@ -16,6 +16,9 @@ export type Ban = {
 /** More than this many are banned by nobody but an attack; the kernel then refuses further ones. */
 const MOST_BANS = 65_536;
 
+/** Of IPv6 the /64 is banned: whoever has one has all its addresses. The set holds its first one. */
+const MASK64 = "& ffff:ffff:ffff:ffff::";
+
 /** A named block of a table, indented as `nft list` does it. */
 export function block(name: string, lines: readonly string[]): string[] {
   return [`\t${name} {`, ...lines.map((line) => `\t\t${line}`), "\t}"];
@@ -89,7 +92,7 @@ export function banLines(zone: Zone, config: Config): string[] {
   const end = "counter name banned drop";
   return ports.flatMap((port) => [
     `${v4} ip saddr @${banSetName(name, 4)}${port} ${end}`,
-    ...(v6 === null ? [] : [`${v6} ip6 saddr @${banSetName(name, 6)}${port} ${end}`]),
+    ...(v6 === null ? [] : [`${v6} ip6 saddr ${MASK64} @${banSetName(name, 6)}${port} ${end}`]),
   ]);
 }
 

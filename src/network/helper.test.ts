@@ -81,8 +81,8 @@ describe("bans", () => {
     expect(one.machine.take()).toEqual([
       "nft delete element inet pequod ban4-dmz { 203.0.113.9 }",
       "nft add element inet pequod ban4-dmz { 203.0.113.9 timeout 600s }",
-      "nft delete element inet pequod ban6-lan { 2001:db8::9 }",
-      "nft add element inet pequod ban6-lan { 2001:db8::9 timeout 60s }",
+      "nft delete element inet pequod ban6-lan { 2001:db8:: }",
+      "nft add element inet pequod ban6-lan { 2001:db8:: timeout 60s }",
     ]);
   });
 

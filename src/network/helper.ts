@@ -5,6 +5,7 @@
  */
 import { isIPv6 } from "node:net";
 import type { Config } from "../config/config.ts";
+import { sourceAddress } from "../config/source.ts";
 import { CommandError } from "../io/command.ts";
 import type { PeerCredentials } from "../io/peer-credentials.ts";
 import type { Log } from "../io/types.ts";
@@ -99,7 +100,7 @@ export class Helper {
   }
 
   async #ban(proxy: string, address: string, seconds: number): Promise<HelperAnswer> {
-    const element = `{ ${address} timeout ${seconds}s }`;
+    const element = `{ ${sourceAddress(address)} timeout ${seconds}s }`;
     const set = banSetName(proxy, isIPv6(address) ? 6 : 4);
     await this.#o.system.run(["nft", "add", "element", "inet", "pequod", set, element]);
     return { ok: true };
@@ -121,7 +122,7 @@ export class Helper {
         "inet",
         "pequod",
         set,
-        `{ ${address} }`,
+        `{ ${sourceAddress(address)} }`,
       ]);
     } catch (error) {
       const isAbsent = error instanceof CommandError && /No such file/.test(error.stderr);

@@ -116,7 +116,7 @@ network:
 delete table inet pequod
 table inet pequod {
 	counter dropped {
-		comment "d74586a13b84b330"
+		comment "adf138eefeddd7cd"
 	}
 	counter banned {
 	}
@@ -190,7 +190,7 @@ table inet pequod {
 		type filter hook input priority filter; policy drop;
 		iifname "lo" accept
 		iifname "eth1" ip daddr 192.168.1.10 ip saddr @ban4-dmz counter name banned drop
-		iifname "eth1" ip6 daddr fd00:5::100 ip6 saddr @ban6-dmz counter name banned drop
+		iifname "eth1" ip6 daddr fd00:5::100 ip6 saddr & ffff:ffff:ffff:ffff:: @ban6-dmz counter name banned drop
 		iifname "eth2" ip daddr 192.168.1.20 ip saddr @ban4-lan counter name banned drop
 		iifname "eth0" ip daddr 10.0.3.1 ip saddr @ban4-office tcp dport { 80, 443, 5061, 5222, 8884 } counter name banned drop
 		iifname "eth0" ip daddr 10.0.3.1 ip saddr @ban4-office udp dport { 30000-35000 } counter name banned drop

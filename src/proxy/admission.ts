@@ -3,7 +3,9 @@
  * before it makes any state. Everything here is a few look-ups. What a peer did wrong is counted in
  * offences.ts, what may be said to a stranger by UDP in strangers.ts.
  */
+
 import type { ProxyConfig } from "../config/config.ts";
+import { sourceOf } from "../config/source.ts";
 import type { Ban } from "../health/status.ts";
 import type { Clock, Log, Timer } from "../io/types.ts";
 import type { Flow } from "../sip/flow.ts";
@@ -14,7 +16,7 @@ import { Challenges, credentialsOf } from "./challenges.ts";
 import { KnownSources } from "./known-sources.ts";
 import { Offences } from "./offences.ts";
 import { isScanner } from "./scanners.ts";
-import { sourceOf, Trusted } from "./sources.ts";
+import { Trusted } from "./sources.ts";
 import type { StateStore } from "./state.ts";
 import { Strangers } from "./strangers.ts";
 import { type Rate, TokenBuckets } from "./token-buckets.ts";

@@ -2,6 +2,7 @@
  * Which call a request belongs to. An INVITE begins one; one within a dialog that we do not know (any
  * more: a restart) is taken up, so that a re-INVITE brings its media back; only its 2xx proves it.
  */
+import { sourceOf } from "../config/source.ts";
 import type { LegName } from "../media/engine.ts";
 import type { SessionRequest } from "../media/media-session.ts";
 import type { Flow } from "../sip/flow.ts";
@@ -14,7 +15,6 @@ import type { Call } from "./calls.ts";
 import type { Core } from "./core.ts";
 import type { Instance } from "./instances.ts";
 import { aorOf } from "./registration.ts";
-import { sourceOf } from "./sources.ts";
 
 export type CallQuestion = {
   readonly request: SipRequest;

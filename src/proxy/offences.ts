@@ -5,7 +5,9 @@
  * forging his address; an address from which somebody is registered is never banned as a whole, only the
  * user from there.
  */
+
 import type { Limits } from "../config/limits.ts";
+import { sourceOf } from "../config/source.ts";
 import type { Clock, Log } from "../io/types.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
@@ -15,7 +17,7 @@ import { Failures } from "./failures.ts";
 import type { KnownSources } from "./known-sources.ts";
 import { Recent } from "./recent.ts";
 import { aorOf } from "./registration.ts";
-import { sourceOf, type Trusted } from "./sources.ts";
+import type { Trusted } from "./sources.ts";
 
 export type OffenceOptions = {
   readonly clock: Clock;

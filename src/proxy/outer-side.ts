@@ -2,9 +2,11 @@
  * The side of the phones: one SIP port (TLS or UDP, as `voipSip` says) on each of the zone's addresses (IPv4
  * and IPv6), and every connection on them with its limits.
  */
+
 import { isIPv6 } from "node:net";
 import { canonicalAddress } from "../config/address-class.ts";
 import type { ProxyConfig } from "../config/config.ts";
+import { sourceOf } from "../config/source.ts";
 import type {
   Connection,
   ConnectionEvents,
@@ -16,7 +18,6 @@ import type {
 import { isStun } from "../sip/stun.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
 import type { SideOptions } from "./side.ts";
-import { sourceOf } from "./sources.ts";
 import type { StreamFlow } from "./stream-flow.ts";
 import { StunAnswers } from "./stun-answers.ts";
 

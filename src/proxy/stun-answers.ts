@@ -2,10 +2,11 @@
  * Answers STUN keep-alives on the SIP port (RFC 5626 §5.4). Phones that have registered are answered each
  * time; anybody else, whose address may be forged, at a small rate, and never with much more than he sent.
  */
+
+import { sourceOf } from "../config/source.ts";
 import type { Clock } from "../io/types.ts";
 import type { Flow } from "../sip/flow.ts";
 import { answerBinding } from "../sip/stun.ts";
-import { sourceOf } from "./sources.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 
 const STRANGERS = { perSecond: 1, burst: 10 };
