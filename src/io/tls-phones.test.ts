@@ -110,6 +110,12 @@ test("a phone's session ticket is good after a reload, until the certificate cha
   listener.close();
 });
 
+/** Tickets end with the process. When this fails, their key can be kept over a restart. */
+test("the runtime cannot set ticket keys yet", () => {
+  const server = tls.createServer();
+  expect(() => server.setTicketKeys(Buffer.alloc(48))).toThrow("Bun");
+});
+
 const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
 const { i32, ptr: pointer } = FFIType;

@@ -198,7 +198,7 @@ type StreamParts = {
   readonly receiver: Receiver;
   readonly core: () => Core;
   readonly side: "outer" | "inner";
-  readonly advertised: string;
+  readonly advertised: () => string;
   readonly closed: () => void;
 };
 

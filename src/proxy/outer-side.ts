@@ -15,11 +15,10 @@ import type {
   Identity,
   StreamListener,
 } from "../io/types.ts";
-import { isStun } from "../sip/stun.ts";
+import { answerBinding, isStun } from "../sip/stun.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
 import type { SideOptions } from "./side.ts";
 import type { StreamFlow } from "./stream-flow.ts";
-import { StunAnswers } from "./stun-answers.ts";
 
 /** DSCP CS3 for signalling (RFC 4594 §2.3). */
 export const SIP_TRAFFIC_CLASS = 0x60;
@@ -42,13 +41,8 @@ export class OuterSide {
   readonly #tls = new Map<string, StreamListener>();
   readonly #udp = new Map<string, Datagrams>();
 
-  readonly #stun: StunAnswers;
-
   constructor(o: SideOptions) {
     this.#o = o;
-    const { world, count, settings, isRegistered } = o;
-    const maxSources = () => settings().limits.sources;
-    this.#stun = new StunAnswers({ clock: world.clock, maxSources, isRegistered, count });
   }
 
   /**
@@ -168,8 +162,15 @@ export class OuterSide {
     const { admission } = this.#o;
     flow.answering(bytes.length, (...asked) => admission.mayAnswer(...asked));
     this.#o.heard(flow);
-    if (isStun(bytes)) this.#stun.receive(bytes, flow);
+    if (isStun(bytes)) this.#stun(bytes, flow);
     else this.#o.receive(bytes, flow);
+  }
+
+  /** A keep-alive of RFC 5626 §5.4. */
+  #stun(bytes: Uint8Array, flow: DatagramFlow): void {
+    const answer = answerBinding(bytes, flow.remote);
+    if (answer === null) this.#o.count("stun-malformed");
+    else flow.send(answer, true);
   }
 
   #accept(connection: Connection): ConnectionEvents {
@@ -178,7 +179,7 @@ export class OuterSide {
     const siblings = this.#perAddress.get(address) ?? new Set<StreamFlow>();
     const isFull =
       this.#connections.size >= limits.connections || siblings.size >= limits.connectionsPerAddress;
-    const flow = this.#o.makeStreamFlow("outer", this.#o.advertised(address), () => {
+    const flow = this.#o.makeStreamFlow("outer", () => this.#o.advertised(address), () => {
       this.#connections.delete(flow.id);
       siblings.delete(flow);
       if (siblings.size === 0) this.#perAddress.delete(address);

@@ -26,6 +26,18 @@ test("a connection that breaks while the phone rings ends the INVITE at once", a
   await place.expectNothingLeft();
 });
 
+test("a connection that breaks ends whatever waits on it at once, INVITE or not", async () => {
+  const { place, phone, pbx } = await makeEnds();
+  for (const method of ["INFO", "NOTIFY", "MESSAGE", "OPTIONS"]) {
+    pbx.requestsTo("100", method);
+    await phone.receives(method);
+  }
+  place.network.streams.break(() => true);
+  for (const method of ["INFO", "NOTIFY", "MESSAGE", "OPTIONS"])
+    await pbx.receives(`430 ${method}`);
+  await place.expectNothingLeft();
+});
+
 test("a phone that reconnects and registers again is found by the old Path", async () => {
   const { place, phone, pbx, far } = await makeEnds();
   const old = pbx.registrationOf("100");
