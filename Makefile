@@ -54,7 +54,7 @@ build: dist/pequod ## dist/pequod: one file that runs without Bun
 
 dist/pequod: $(SOURCES) | setup
 	@mkdir -p dist
-	$(BUN) build src/main.ts --compile --minify --sourcemap=none --bytecode --format=esm \
+	$(BUN) build src/main.ts src/media-worker.ts --compile --minify --sourcemap=none --bytecode --format=esm \
 	  --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	  --define PEQUOD_COMMIT='"$(COMMIT)"' --outfile $@
 

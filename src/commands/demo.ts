@@ -13,6 +13,7 @@ import { realWorld } from "../io/world.ts";
 import { startProxy } from "../proxy/proxy.ts";
 import { InputError, parseArguments } from "./arguments.ts";
 import { startDemoAdmin } from "./demo-admin.ts";
+import { startMediaEngine } from "./media-engine.ts";
 import { folderStore, interfaceAddress } from "./proxy.ts";
 
 async function startDemoProxy(document: unknown, name: string, folder: string, log: Log) {
@@ -27,6 +28,7 @@ async function startDemoProxy(document: unknown, name: string, folder: string, l
     slice,
     state,
     interfaceAddress,
+    startEngine: startMediaEngine,
     config: { sha256: "", loadedAt, error: null },
   });
   const certificate = state.read("certificate.pem");

@@ -14,6 +14,7 @@ import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
 import { StateError, type StateStore } from "../proxy/state.ts";
 import { InputError, parseArguments, UsageError } from "./arguments.ts";
 import { loadSlice } from "./configuration.ts";
+import { startMediaEngine } from "./media-engine.ts";
 
 export function logToStderr(): Log {
   return makeLog({
@@ -87,6 +88,7 @@ async function start(name: string, path: string, folder: string, log: Log): Prom
       slice,
       state,
       interfaceAddress,
+      startEngine: startMediaEngine,
       config: configStatus(sha256),
     });
   } catch (error) {
@@ -160,11 +162,17 @@ function keepSystemdInformed(proxy: RunningProxy): Timer {
 
 async function openStatus(path: string, proxy: RunningProxy): Promise<{ close(): void }> {
   try {
-    return await serveUnix(path, (target) => {
-      const { status } = proxy;
-      if (target === "/status") return { type: "application/json", body: JSON.stringify(status) };
-      if (target !== "/metrics") return null;
-      return { type: "text/plain; version=0.0.4", body: formatMetrics(status) };
+    return await serveUnix(path, {
+      get(target) {
+        const { status } = proxy;
+        if (target === "/status") return { type: "application/json", body: JSON.stringify(status) };
+        if (target !== "/metrics") return null;
+        return { type: "text/plain; version=0.0.4", body: formatMetrics(status) };
+      },
+      remove(target, query) {
+        const address = /^\/bans\/(.+)$/.exec(target)?.[1];
+        return address !== undefined && proxy.unban(address, query.get("user"));
+      },
     });
   } catch (error) {
     proxy.close();

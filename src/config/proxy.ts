@@ -188,6 +188,12 @@ const phones = {
     .describe(
       "Plain RTP is learnt from an address that neither SDP nor SIP named (hijackable). Default false.",
     ),
+  mediaEngine: z
+    .enum(["auto", "native", "loop"])
+    .default("auto")
+    .describe(
+      "How packets are relayed: loop (own threads, Linux), native, or auto. From the next start. Default auto.",
+    ),
   rtpPorts: rtpPorts(30_000, 35_000).describe("UDP ports of media towards phones, in pairs."),
   phoneProvisioning: z
     .enum(["https-encrypted", "https", "http-and-https", "off"])

@@ -79,16 +79,30 @@ export class PortTaken extends Error {
 }
 
 export type MediaEngine = {
+  readonly name: "native" | "loop";
   /**
    * Opens RTP and RTCP sockets of both legs, all or none. Rejects with PortTaken or ListenError.
    */
   open(pairs: Readonly<Record<LegName, LocalPair>>): Promise<StreamHandle>;
   /** Before the first call a leg neither learns nor sends. */
   configure(handle: StreamHandle, leg: LegName, settings: LegSettings): void;
-  /** The ports are free when this returns. */
+  /** The ports are free when this returns, or a moment later where threads have to let go of them. */
   close(handle: StreamHandle): void;
-  /** A live view, or null after close(). */
+  /** As of now, or of a fifth of a second ago from another thread; null after close(). */
   counters(handle: StreamHandle): StreamCounters | null;
   /** Drops of all streams since the start, closed ones included, by reason. */
   readonly drops: Readonly<Record<string, number>>;
+  /** Ends all it runs, streams included. */
+  stop(): void;
 };
+
+/** The IP_TOS byte of media: expedited forwarding (RFC 3246), DSCP 46. */
+export const EXPEDITED_FORWARDING = 0xb8;
+/** Of an RTP socket: a second of video while the thread is held up. */
+export const RECEIVE_BUFFER_BYTES = 1 << 20;
+
+/** No other port helps then. */
+export function isAddressMissing(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined;
+  return cause?.code === "EADDRNOTAVAIL";
+}

@@ -18,7 +18,7 @@ test("status counts the pairs of each side; an ended call's ports rest 30 s", as
   const inside = { inUse: 0, resting: 0, total: 50 };
   const ports = { portsInUse: 0, portsResting: 0, portsTotal: 50, inside };
   const empty = { sessions: 0, streams: 0, ...ports };
-  expect(lab.sessions.status).toEqual({ ...empty, drops: {} });
+  expect(lab.sessions.status).toEqual({ engine: "native", ...empty, drops: {} });
   const session = lab.session(RTP);
   await answeredCall(session, sdpOf(AT_PHONE));
   expect(lab.sessions.status).toMatchObject({

@@ -44,6 +44,7 @@ export type PortsStatus = {
 
 /** Ports count the pairs of the outer side, which run out first; `inside` those towards instances. */
 export type MediaStatus = {
+  readonly engine: MediaEngine["name"];
   readonly sessions: number;
   readonly streams: number;
   readonly portsInUse: number;
@@ -112,6 +113,7 @@ export class MediaSessions {
   get status(): MediaStatus {
     const outer = this.#ports("outer");
     return {
+      engine: this.#engine.name,
       sessions: this.#sessions.size,
       streams: this.#streams,
       portsInUse: outer.inUse,
@@ -144,9 +146,10 @@ export class MediaSessions {
     }
   }
 
-  /** Ends every session. */
+  /** Ends every session, and the engine. */
   close(): void {
     for (const session of [...this.#sessions.keys()]) session.release();
+    this.#engine.stop();
   }
 
   #makeTable(): SessionTable {

@@ -6,12 +6,15 @@
 import type { Clock, DatagramReceiver, Datagrams, OpenDatagrams, Timer } from "../io/types.ts";
 import { DROP, dropsByReason, type StreamCounters } from "./counters.ts";
 import {
+  EXPEDITED_FORWARDING,
+  isAddressMissing,
   type LegName,
   type LegSettings,
   type LocalPair,
   type MediaEngine,
   otherLeg,
   PortTaken,
+  RECEIVE_BUFFER_BYTES,
   type StreamHandle,
 } from "./engine.ts";
 import type { Latch } from "./latch.ts";
@@ -19,9 +22,6 @@ import { Relay, type RelayOptions } from "./relay.ts";
 import { type RelayLeg, RelayStream } from "./relay-leg.ts";
 
 const TICK_MS = 100;
-/** Expedited forwarding (RFC 3246), DSCP 46. */
-const EXPEDITED_FORWARDING = 0xb8;
-const RECEIVE_BUFFER_BYTES = 1 << 20;
 
 type PairOfSockets = { readonly rtp: Datagrams; readonly rtcp: Datagrams };
 
@@ -32,6 +32,7 @@ type OpenStream = {
 };
 
 export class NativeEngine implements MediaEngine {
+  readonly name = "native";
   readonly #clock: Clock;
   readonly #openDatagrams: OpenDatagrams;
   readonly #relay: Relay;
@@ -80,6 +81,10 @@ export class NativeEngine implements MediaEngine {
     if (this.#streams.size > 0) return;
     this.#timer?.cancel();
     this.#timer = null;
+  }
+
+  stop(): void {
+    for (const handle of [...this.#streams.keys()]) this.close(handle);
   }
 
   counters(handle: StreamHandle): StreamCounters | null {
@@ -157,10 +162,4 @@ export class NativeEngine implements MediaEngine {
 function closePair(pair: PairOfSockets | null): void {
   pair?.rtp.close();
   pair?.rtcp.close();
-}
-
-/** No other port helps then. */
-function isAddressMissing(error: unknown): boolean {
-  const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined;
-  return cause?.code === "EADDRNOTAVAIL";
 }

@@ -19,7 +19,7 @@ export class SrtcpContext {
   readonly #cipher: RtcpCipher;
   readonly #streams: SsrcTable;
   /** One count for all SSRCs: it grows for each of them, and no (SSRC, index) comes twice. */
-  #nextIndex = 0;
+  nextIndex = 0;
 
   constructor(cipher: RtcpCipher, maxSsrcs: number) {
     this.#cipher = cipher;
@@ -36,8 +36,8 @@ export class SrtcpContext {
     if (!isRtcp(packet, length) || newLength > packet.length || newLength > PACKET_SCRATCH_BYTES) {
       return this.#refuse("malformed");
     }
-    if (this.#nextIndex > INDEX_MAX) return this.#refuse("key-exhausted");
-    const index = this.#nextIndex++;
+    if (this.nextIndex > INDEX_MAX) return this.#refuse("key-exhausted");
+    const index = this.nextIndex++;
     packetScratch.load(packet, length);
     this.#cipher.protect(length, rtcpSsrc(packet), ENCRYPTED_FLAG | index);
     packetScratch.store(packet, newLength);

@@ -21,6 +21,15 @@ export type SrtpContextOptions = {
   readonly maxSsrcs?: number;
 };
 
+/** Plain numbers, so that they can be kept outside; -1 = no packet yet. */
+export type SrtpPosition = {
+  readonly ssrc: number;
+  readonly index: number;
+  readonly rtcpIndex: number;
+};
+
+/** Reports that may have been sent since a position was noted; an index must never be used twice. */
+const RTCP_SKIPPED = 64;
 const DEFAULT_MAX_SSRCS = 16;
 /** Room that a cipher may need behind the packet while it works (the ROC of RFC 3711 §4.2). */
 const WORK_BYTES = 4;
@@ -158,6 +167,22 @@ export class SrtpContext {
    */
   expectRestart(): void {
     this.#streams.expectRestart(RESTART_PACKETS);
+  }
+
+  /** How far the stream that was used last has come; a context made anew goes on from there. */
+  get position(): SrtpPosition {
+    const latest = this.#streams.latest;
+    return {
+      ssrc: latest === null ? -1 : latest.ssrc,
+      index: latest === null ? -1 : latest.window.highest,
+      rtcpIndex: this.#srtcp === null ? 0 : this.#srtcp.nextIndex,
+    };
+  }
+
+  /** Before the first packet: nothing up to this position is taken or sent again. */
+  resume({ ssrc, index: highest, rtcpIndex }: SrtpPosition): void {
+    if (highest >= 0) this.#streams.admit(ssrc)?.window.restart(highest);
+    if (rtcpIndex > 0) this.#rtcp.nextIndex = rtcpIndex + RTCP_SKIPPED;
   }
 
   /** Index of the packet that unprotectRtcp() accepted last (RFC 3711 §3.4). */

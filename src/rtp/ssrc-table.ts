@@ -41,6 +41,11 @@ export class SsrcTable {
     return this.#states.size;
   }
 
+  /** The one that was used last. */
+  get latest(): SsrcState | null {
+    return this.#latest;
+  }
+
   find(ssrc: number): SsrcState | null {
     if (this.#latest !== null && this.#latest.ssrc === ssrc) return this.#latest;
     return this.#states.get(ssrc) ?? null;

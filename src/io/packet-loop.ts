@@ -1,0 +1,251 @@
+/**
+ * A receive loop over many UDP sockets: epoll_wait, recvfrom and sendto by bun:ffi on memory that never moves,
+ * so that a packet costs two system calls and no garbage. Blocks its thread while it waits: for a Worker of
+ * its own. Linux on x64 and arm64. One packet is worked on at a time, in the array that is passed in.
+ *
+ * A wrong pointer ends the process: every address given to the kernel is `base` plus an offset of LAYOUT.
+ */
+import { dlopen, FFIType, ptr } from "bun:ffi";
+import { readSocketAddress, SOCKET_ADDRESS_BYTES, writeSocketAddress } from "./socket-address.ts";
+
+const EVENTS_MAX = 128;
+/** Sockets of one loop: both ranges of ports of a proxy hold fewer. */
+export const LOOP_SOCKETS_MAX = 65_536;
+/** struct epoll_event is packed on x64 only: events (4), data (8). */
+const EVENT_BYTES = process.arch === "x64" ? 12 : 16;
+const DATA_OFFSET = EVENT_BYTES - 8;
+const LAYOUT = {
+  source: 0,
+  sourceLength: 32,
+  wakeCount: 40,
+  change: 48,
+  events: 64,
+  targets: 64 + 16 * EVENTS_MAX,
+} as const;
+const ARENA_BYTES = LAYOUT.targets + SOCKET_ADDRESS_BYTES * LOOP_SOCKETS_MAX;
+
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLLIN = 1;
+const EPOLL_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK_CLOEXEC = 0o2004000;
+const MSG_DONTWAIT = 0x40;
+const AF_UNIX = 1;
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const SELF_TEST = Buffer.from("pequod");
+const SELF_TEST_MS = 500;
+const WAKE = LOOP_SOCKETS_MAX;
+
+/** One watched socket: whom it heard last and whom it sent to last, so that neither is worked out again. */
+export class LoopSocket<Owner> {
+  sourceAddress = "";
+  sourcePort = 0;
+  targetAddress = "";
+  targetPort = 0;
+  targetLength = 0;
+  readonly sourceWords = new Uint32Array(7);
+
+  constructor(
+    readonly fd: number,
+    /** Of this loop, and its place in the arena. */
+    readonly id: number,
+    readonly owner: Owner,
+  ) {}
+}
+
+/** `Owner` is what the caller wants to find again by a socket. */
+export class PacketLoop<Owner> {
+  /** Another thread writes here to end a wait (wakePacketLoop). */
+  readonly wakeFd: number;
+  /** For whoever cleans up after a thread that has died: this and `wakeFd` are the loop's own. */
+  readonly epollFd: number;
+  readonly #libc = libc();
+  readonly #arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES));
+  readonly #words = new Uint32Array(this.#arena.buffer);
+  readonly #base = Number(ptr(this.#arena));
+  /** Kept, so that its memory stays while the kernel writes there. */
+  readonly packet: Uint8Array;
+  readonly #packetAt: number;
+  readonly #receiveBytes: number;
+  readonly #sockets: (LoopSocket<Owner> | null)[] = [];
+  readonly #freeIds: number[] = [];
+
+  /**
+   * `packet` spans an ArrayBuffer of its own of at least `receiveBytes`: packets are received there, longer
+   * ones cut to `receiveBytes`. Throws where there is no epoll.
+   */
+  constructor(packet: Uint8Array, receiveBytes: number) {
+    this.packet = packet;
+    this.#packetAt = Number(ptr(packet));
+    this.#receiveBytes = receiveBytes;
+    this.epollFd = this.#libc.epoll_create1(EPOLL_CLOEXEC);
+    this.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
+    if (this.epollFd < 0 || this.wakeFd < 0) throw new Error("no epoll or no eventfd");
+    if (!this.#control(EPOLL_CTL_ADD, this.wakeFd, WAKE)) throw new Error("epoll_ctl failed");
+  }
+
+  /** Null when the loop is full or the descriptor is none. */
+  watch(fd: number, owner: Owner): LoopSocket<Owner> | null {
+    const id = this.#freeIds.pop() ?? this.#sockets.length;
+    if (id >= LOOP_SOCKETS_MAX || !this.#control(EPOLL_CTL_ADD, fd, id)) {
+      if (id < this.#sockets.length) this.#freeIds.push(id);
+      return null;
+    }
+    const socket = new LoopSocket(fd, id, owner);
+    this.#sockets[id] = socket;
+    return socket;
+  }
+
+  /** Not while turn() runs. Does not close the descriptor. */
+  forget(socket: LoopSocket<Owner>): void {
+    if (this.#sockets[socket.id] !== socket) return;
+    this.#control(EPOLL_CTL_DEL, socket.fd, socket.id);
+    this.#sockets[socket.id] = null;
+    this.#freeIds.push(socket.id);
+  }
+
+  /** Waits for packets and gives each socket that has some to `ready`, once. False = somebody woke the loop. */
+  turn(timeoutMs: number, ready: (socket: LoopSocket<Owner>) => void): boolean {
+    const count = this.#libc.epoll_wait(
+      this.epollFd,
+      this.#base + LAYOUT.events,
+      EVENTS_MAX,
+      timeoutMs,
+    );
+    let isWoken = false;
+    let word = (LAYOUT.events + DATA_OFFSET) >> 2;
+    for (let i = 0; i < count; i++, word += EVENT_BYTES >> 2) {
+      const id = this.#words[word]!;
+      if (id === WAKE) isWoken = true;
+      else {
+        const socket = this.#sockets[id];
+        if (socket != null) ready(socket);
+      }
+    }
+    if (isWoken) this.#libc.read(this.wakeFd, this.#base + LAYOUT.wakeCount, 8);
+    return !isWoken;
+  }
+
+  /** Length of the packet that is now in the array, -1 = none. Its source is in the socket. */
+  receive(socket: LoopSocket<Owner>): number {
+    this.#words[LAYOUT.sourceLength >> 2] = SOCKET_ADDRESS_BYTES;
+    const length = this.#libc.recvfrom(
+      socket.fd,
+      this.#packetAt,
+      this.#receiveBytes,
+      MSG_DONTWAIT,
+      this.#base + LAYOUT.source,
+      this.#base + LAYOUT.sourceLength,
+    );
+    if (length >= 0 && !this.#isKnownSource(socket)) this.#noteSource(socket);
+    return length;
+  }
+
+  /** Sends the first `length` bytes of the array. False = not sent. */
+  send(socket: LoopSocket<Owner>, length: number, address: string, port: number): boolean {
+    const at = LAYOUT.targets + SOCKET_ADDRESS_BYTES * socket.id;
+    if (port !== socket.targetPort || address !== socket.targetAddress) {
+      socket.targetLength = writeSocketAddress(this.#arena, at, address, port);
+      socket.targetAddress = address;
+      socket.targetPort = port;
+    }
+    const sent = this.#libc.sendto(
+      socket.fd,
+      this.#packetAt,
+      length,
+      MSG_DONTWAIT,
+      this.#base + at,
+      socket.targetLength,
+    );
+    return sent === length;
+  }
+
+  /** Closes what the loop has made itself; the sockets are others'. */
+  close(): void {
+    this.#libc.close(this.epollFd);
+    this.#libc.close(this.wakeFd);
+  }
+
+  /** Throws unless a datagram really comes through: another libc or kernel may lay memory out otherwise. */
+  selfTest(owner: Owner): void {
+    const pair = new Int32Array(new ArrayBuffer(8));
+    if (this.#libc.socketpair(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0, Number(ptr(pair))) !== 0) {
+      throw new Error("no socketpair");
+    }
+    const [near = -1, far = -1] = pair;
+    try {
+      const socket = this.watch(near, owner);
+      this.packet.set(SELF_TEST);
+      this.#libc.sendto(far, this.#packetAt, SELF_TEST.length, MSG_DONTWAIT, 0, 0);
+      this.packet.fill(0, 0, SELF_TEST.length);
+      let length = -1;
+      this.turn(SELF_TEST_MS, (ready) => {
+        if (ready === socket) length = this.receive(ready);
+      });
+      if (socket !== null) this.forget(socket);
+      const isSame = Buffer.compare(this.packet.subarray(0, SELF_TEST.length), SELF_TEST) === 0;
+      if (length !== SELF_TEST.length || !isSame) throw new Error("the packet loop heard nothing");
+    } finally {
+      this.#libc.close(near);
+      this.#libc.close(far);
+    }
+  }
+
+  /** IPv4: two words tell. IPv6: all seven. */
+  #isKnownSource(socket: LoopSocket<Owner>): boolean {
+    const words = this.#words;
+    const known = socket.sourceWords;
+    if (words[0] !== known[0] || words[1] !== known[1]) return false;
+    if ((words[0]! & 0xff) === 2) return true;
+    return (
+      words[2] === known[2] &&
+      words[3] === known[3] &&
+      words[4] === known[4] &&
+      words[5] === known[5]
+    );
+  }
+
+  #noteSource(socket: LoopSocket<Owner>): void {
+    for (let i = 0; i < socket.sourceWords.length; i++) socket.sourceWords[i] = this.#words[i]!;
+    const { address, port } = readSocketAddress(this.#arena, LAYOUT.source);
+    socket.sourceAddress = address;
+    socket.sourcePort = port;
+  }
+
+  #control(operation: number, fd: number, id: number): boolean {
+    const at = LAYOUT.change >> 2;
+    this.#words[at] = EPOLLIN;
+    this.#words[at + (DATA_OFFSET >> 2)] = id;
+    this.#words[at + (DATA_OFFSET >> 2) + 1] = 0;
+    return this.#libc.epoll_ctl(this.epollFd, operation, fd, this.#base + LAYOUT.change) === 0;
+  }
+}
+
+type Libc = {
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
+  epoll_wait(epoll: number, events: number, most: number, timeoutMs: number): number;
+  eventfd(count: number, flags: number): number;
+  read(fd: number, into: number, lengthBytes: number): number;
+  close(fd: number): number;
+  socketpair(family: number, type: number, protocol: number, pair: number): number;
+  recvfrom(fd: number, b: number, n: number, flags: number, from: number, length: number): number;
+  sendto(fd: number, b: number, n: number, flags: number, to: number, length: number): number;
+};
+
+function libc(): Libc {
+  const { i32, i64_fast, ptr: pointer, u32, u64_fast } = FFIType;
+  const { symbols } = dlopen("libc.so.6", {
+    epoll_create1: { args: [i32], returns: i32 },
+    epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
+    epoll_wait: { args: [i32, pointer, i32, i32], returns: i32 },
+    eventfd: { args: [u32, i32], returns: i32 },
+    read: { args: [i32, pointer, u64_fast], returns: i64_fast },
+    close: { args: [i32], returns: i32 },
+    socketpair: { args: [i32, i32, i32, pointer], returns: i32 },
+    recvfrom: { args: [i32, pointer, u64_fast, i32, pointer, pointer], returns: i64_fast },
+    sendto: { args: [i32, pointer, u64_fast, i32, pointer, u32], returns: i64_fast },
+  });
+  // Addresses are numbers here (base plus offset); Bun takes them for pointers, its types do not.
+  return symbols as object as Libc;
+}

@@ -1,0 +1,42 @@
+/** The script of a media thread: a packet loop, and between its turns the messages of the control side. */
+import { systemClock } from "./io/clock.ts";
+import { PacketLoop } from "./io/packet-loop.ts";
+import { type PacketPort, PacketStreams } from "./media/packet-streams.ts";
+import { PACKET_BYTES_MAX } from "./media/relay.ts";
+import { RelayStream } from "./media/relay-leg.ts";
+import { StreamSlab } from "./media/stream-slab.ts";
+import type { FromThread, ToThread } from "./media/thread-messages.ts";
+import { packetScratch } from "./rtp/packet-scratch.ts";
+
+declare const self: Worker;
+
+/** Woken earlier by packets and messages. */
+const TURN_MS = 100;
+
+let streams: PacketStreams | null = null;
+
+function start({ memory, relay }: Extract<ToThread, { do: "start" }>): void {
+  // One byte more than may pass, so that a longer packet can be told from one of that length.
+  const loop = new PacketLoop<PacketPort>(packetScratch.bytes, PACKET_BYTES_MAX + 1);
+  loop.selfTest({ leg: new RelayStream().outer, isRtcp: false, far: null });
+  const slab = new StreamSlab(memory);
+  streams = new PacketStreams({ loop, relay, slab, nowMs: systemClock.now });
+  const started: FromThread = {
+    did: "start",
+    wakeFd: loop.wakeFd,
+    ownFds: [loop.wakeFd, loop.epollFd],
+  };
+  self.postMessage(started);
+  setImmediate(serve);
+}
+
+function serve(): void {
+  streams?.turn(TURN_MS);
+  setImmediate(serve);
+}
+
+self.onmessage = ({ data }: MessageEvent<ToThread>) => {
+  if (data.do === "start") return start(data);
+  const answer = streams?.take(data) ?? null;
+  if (answer !== null) self.postMessage(answer);
+};

@@ -1,0 +1,187 @@
+/**
+ * One media thread as the control side has it: its streams with everything that is needed to make them anew,
+ * and the thread itself, which is started again when an error of its script has ended it. The sockets are held
+ * here, so that ports, and packets that wait in them, outlive the thread.
+ */
+import { closePacketSocket, wakePacketLoop } from "../io/packet-sockets.ts";
+import type { StartThread, Thread } from "../io/threads.ts";
+import type { Clock, Log, Timer } from "../io/types.ts";
+import type { StreamCounters } from "./counters.ts";
+import type { LegName, LegSettings, StreamHandle } from "./engine.ts";
+import type { RelayOptions } from "./relay.ts";
+import { type LegPositions, StreamSlab } from "./stream-slab.ts";
+import type { FromThread, PairFds, ToThread } from "./thread-messages.ts";
+
+/** A thread that dies at once shall not keep the processor busy with being born. */
+const RESTART_MS = 1000;
+
+type Fds = Readonly<Record<LegName, PairFds>>;
+type Held = {
+  readonly slot: number;
+  readonly fds: Fds;
+  readonly settings: Record<LegName, LegSettings | null>;
+};
+
+export type MediaThreadOptions = {
+  readonly startThread: StartThread;
+  readonly relay: RelayOptions;
+  readonly streamsMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly count: (reason: string) => void;
+};
+
+export class MediaThread {
+  readonly #o: MediaThreadOptions;
+  readonly #slab: StreamSlab;
+  readonly #freeSlots: number[];
+  readonly #held = new Map<StreamHandle, Held>();
+  /** Closed, but the thread may still look at their sockets. */
+  readonly #closing = new Map<StreamHandle, Held>();
+  readonly #started = Promise.withResolvers<void>();
+  #thread: Thread | null = null;
+  #wakeFd = -1;
+  #ownFds: readonly number[] = [];
+  #startedMs = 0;
+  #timer: Timer | null = null;
+
+  constructor(o: MediaThreadOptions) {
+    this.#o = o;
+    this.#slab = StreamSlab.create(o.streamsMax);
+    this.#freeSlots = Array.from({ length: o.streamsMax }, (_, at) => o.streamsMax - 1 - at);
+    this.#start();
+  }
+
+  /** Resolves when its packet loop runs for the first time. */
+  get started(): Promise<void> {
+    return this.#started.promise;
+  }
+
+  get streams(): number {
+    return this.#held.size;
+  }
+
+  get drops(): Float64Array {
+    return this.#slab.drops;
+  }
+
+  /** False when it holds as many as it can. The sockets are its own from now on. */
+  open(handle: StreamHandle, fds: Fds): boolean {
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) return false;
+    this.#slab.clear(slot);
+    this.#held.set(handle, { slot, fds, settings: { outer: null, inner: null } });
+    this.#post({ do: "open", handle, slot, fds });
+    return true;
+  }
+
+  configure(handle: StreamHandle, leg: LegName, settings: LegSettings): void {
+    const held = this.#held.get(handle);
+    if (held === undefined) return;
+    held.settings[leg] = settings;
+    this.#post({ do: "configure", handle, leg, settings, positions: null });
+  }
+
+  /** The ports are free a moment later, when the thread has let go of them. */
+  close(handle: StreamHandle): void {
+    const held = this.#held.get(handle);
+    if (held === undefined) return;
+    this.#held.delete(handle);
+    this.#closing.set(handle, held);
+    this.#post({ do: "close", handle });
+  }
+
+  counters(handle: StreamHandle): StreamCounters | null {
+    const held = this.#held.get(handle);
+    return held === undefined ? null : this.#slab.read(held.slot);
+  }
+
+  /** Ends thread and sockets. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#thread?.end();
+    this.#wake();
+    this.#thread = null;
+    for (const held of [...this.#held.values(), ...this.#closing.values()]) closeAll(held.fds);
+    this.#held.clear();
+    this.#closing.clear();
+  }
+
+  #start(): void {
+    this.#startedMs = this.#o.clock.now();
+    this.#thread = this.#o.startThread({
+      message: (message) => this.#heard(message as FromThread),
+      ended: (reason) => this.#ended(reason),
+    });
+    this.#post({ do: "start", memory: this.#slab.memory, relay: this.#o.relay });
+  }
+
+  #heard(message: FromThread): void {
+    if (message.did === "start") {
+      this.#wakeFd = message.wakeFd;
+      this.#ownFds = message.ownFds;
+      this.#wake();
+      this.#started.resolve();
+      return;
+    }
+    const held = this.#closing.get(message.handle);
+    if (held !== undefined) this.#letGo(message.handle, held);
+  }
+
+  #letGo(handle: StreamHandle, held: Held): void {
+    this.#closing.delete(handle);
+    closeAll(held.fds);
+    this.#freeSlots.push(held.slot);
+  }
+
+  /** Its calls go on in the next one, after a packet or two. */
+  #ended(reason: string): void {
+    this.#o.log.error("media-thread-ended", { reason, streams: this.streams });
+    this.#o.count("media-thread-ended");
+    for (const fd of this.#ownFds) closePacketSocket(fd);
+    this.#ownFds = [];
+    this.#wakeFd = -1;
+    this.#thread = null;
+    for (const [handle, held] of this.#closing) this.#letGo(handle, held);
+    const waitMs = Math.max(0, this.#startedMs + RESTART_MS - this.#o.clock.now());
+    this.#timer = this.#o.clock.after(waitMs, () => this.#startAgain());
+  }
+
+  #startAgain(): void {
+    this.#timer = null;
+    const positions = new Map<StreamHandle, Record<LegName, LegPositions>>();
+    for (const [handle, { slot }] of this.#held) {
+      const [outer, inner] = [
+        this.#slab.positions(slot, "outer"),
+        this.#slab.positions(slot, "inner"),
+      ];
+      positions.set(handle, { outer, inner });
+    }
+    this.#start();
+    for (const [handle, { slot, fds, settings }] of this.#held) {
+      this.#post({ do: "open", handle, slot, fds });
+      for (const leg of ["outer", "inner"] as const) {
+        const known = settings[leg];
+        if (known === null) continue;
+        const resumed = positions.get(handle)?.[leg] ?? null;
+        this.#post({ do: "configure", handle, leg, settings: known, positions: resumed });
+      }
+    }
+  }
+
+  #post(message: ToThread): void {
+    this.#thread?.post(message);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#wakeFd >= 0) wakePacketLoop(this.#wakeFd);
+  }
+}
+
+function closeAll(fds: Fds): void {
+  for (const { rtp, rtcp } of [fds.outer, fds.inner]) {
+    closePacketSocket(rtp);
+    closePacketSocket(rtcp);
+  }
+}

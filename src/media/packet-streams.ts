@@ -1,0 +1,156 @@
+/**
+ * The streams of one media thread: takes the control side's messages, and between them relays packets in the
+ * packet loop. Nothing here waits or allocates a packet; relay.ts decides about every one of them.
+ */
+import type { LoopSocket, PacketLoop } from "../io/packet-loop.ts";
+import { DROP } from "./counters.ts";
+import type { LegName, StreamHandle } from "./engine.ts";
+import { Relay, type RelayOptions } from "./relay.ts";
+import { type RelayLeg, RelayStream } from "./relay-leg.ts";
+import type { StreamSlab } from "./stream-slab.ts";
+import type { FromThread, PairFds, ToThread } from "./thread-messages.ts";
+
+const TICK_MS = 100;
+const PUBLISH_MS = 200;
+
+/** What a socket is for, and where what comes in on it goes out. */
+export type PacketPort = {
+  readonly leg: RelayLeg;
+  readonly isRtcp: boolean;
+  far: LoopSocket<PacketPort> | null;
+};
+
+type Stream = {
+  readonly slot: number;
+  readonly relay: RelayStream;
+  readonly sockets: readonly LoopSocket<PacketPort>[];
+};
+
+export class PacketStreams {
+  readonly #loop: PacketLoop<PacketPort>;
+  readonly #relay: Relay;
+  readonly #slab: StreamSlab;
+  readonly #nowMs: () => number;
+  readonly #streams = new Map<StreamHandle, Stream>();
+  #tickedMs = 0;
+  #publishedMs = 0;
+
+  constructor(o: {
+    loop: PacketLoop<PacketPort>;
+    relay: RelayOptions;
+    slab: StreamSlab;
+    nowMs: () => number;
+  }) {
+    this.#loop = o.loop;
+    this.#relay = new Relay(o.relay);
+    this.#slab = o.slab;
+    this.#nowMs = o.nowMs;
+  }
+
+  /** The answer, null = none. */
+  take(message: ToThread): FromThread | null {
+    if (message.do === "open") this.#open(message);
+    else if (message.do === "configure") this.#configure(message);
+    else if (message.do === "close") return this.#close(message.handle);
+    return null;
+  }
+
+  /** Relays what has come and what comes within `timeoutMs`; returns early when somebody wakes the loop. */
+  turn(timeoutMs: number): void {
+    this.#loop.turn(timeoutMs, this.#ready);
+    this.#keepTime();
+  }
+
+  /** For readers that cannot wait for the next turn. */
+  publish(): void {
+    for (const { slot, relay } of this.#streams.values()) this.#slab.write(slot, relay);
+    this.#slab.drops.set(this.#relay.drops);
+  }
+
+  #open({ handle, slot, fds }: Extract<ToThread, { do: "open" }>): void {
+    const relay = new RelayStream();
+    const watch = (leg: LegName): LoopSocket<PacketPort>[] => this.#watchPair(relay[leg], fds[leg]);
+    const [outerRtp, outerRtcp] = watch("outer");
+    const [innerRtp, innerRtcp] = watch("inner");
+    join(outerRtp, innerRtp);
+    join(outerRtcp, innerRtcp);
+    const sockets = [outerRtp, outerRtcp, innerRtp, innerRtcp].filter((one) => one !== undefined);
+    this.#slab.clear(slot);
+    this.#streams.set(handle, { slot, relay, sockets });
+  }
+
+  /** A socket that cannot be watched would make a call silent without a word. */
+  #watchPair(leg: RelayLeg, { rtp, rtcp }: PairFds): LoopSocket<PacketPort>[] {
+    const sockets = [
+      this.#loop.watch(rtp, { leg, isRtcp: false, far: null }),
+      this.#loop.watch(rtcp, { leg, isRtcp: true, far: null }),
+    ];
+    return sockets.map((socket) => {
+      if (socket === null) throw new Error("a media socket cannot be watched");
+      return socket;
+    });
+  }
+
+  #configure(o: Extract<ToThread, { do: "configure" }>): void {
+    const stream = this.#streams.get(o.handle);
+    if (stream === undefined) return;
+    const leg = stream.relay[o.leg];
+    this.#relay.tick(this.#nowMs());
+    this.#relay.configure(leg, o.settings);
+    if (o.positions === null) return;
+    leg.inbound?.context.resume(o.positions.inbound);
+    leg.outbound?.context.resume(o.positions.outbound);
+  }
+
+  #close(handle: StreamHandle): FromThread {
+    for (const socket of this.#streams.get(handle)?.sockets ?? []) this.#loop.forget(socket);
+    this.#streams.delete(handle);
+    return { did: "close", handle };
+  }
+
+  /** A fault of ours costs one packet, not the thread with all its calls; it is counted and shown. */
+  readonly #ready = (socket: LoopSocket<PacketPort>): void => {
+    const length = this.#loop.receive(socket);
+    if (length < 0) return;
+    try {
+      this.#packet(socket, length);
+    } catch {
+      this.#relay.drop(socket.owner.leg, DROP.fault);
+    }
+  };
+
+  #packet(socket: LoopSocket<PacketPort>, length: number): void {
+    const { leg, isRtcp, far } = socket.owner;
+    const { sourceAddress, sourcePort } = socket;
+    const { packet } = this.#loop;
+    const relay = this.#relay;
+    const passed = isRtcp
+      ? relay.receiveRtcp(leg, packet, length, sourceAddress, sourcePort)
+      : relay.receiveRtp(leg, packet, length, sourceAddress, sourcePort);
+    if (passed === 0 || far === null) return;
+    const { latch } = isRtcp ? leg.peer.rtcp : leg.peer.rtp;
+    if (!this.#loop.send(far, passed, latch.targetAddress, latch.targetPort)) {
+      relay.drop(leg.peer, DROP["send-failed"]);
+    }
+  }
+
+  #keepTime(): void {
+    const now = this.#nowMs();
+    // The clock may be set back.
+    if (Math.abs(now - this.#tickedMs) < TICK_MS) return;
+    this.#tickedMs = now;
+    this.#relay.tick(now);
+    if (Math.abs(now - this.#publishedMs) < PUBLISH_MS) return;
+    this.#publishedMs = now;
+    this.publish();
+  }
+}
+
+function join(
+  one: LoopSocket<PacketPort> | undefined,
+  other: LoopSocket<PacketPort> | undefined,
+): void {
+  if (one === undefined || other === undefined) return;
+  one.owner.far = other;
+  other.owner.far = one;
+}
