@@ -48,6 +48,7 @@ export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
     phone: o.phone,
     sessionRequest: sessionRequest(core, o),
   });
+  if (o.flow.transport !== "udp") call.begunOn = o.flow.id;
   core.callLimits.begin(call, share);
   return call;
 }
@@ -87,7 +88,10 @@ function sessionRequest(core: Core, o: CallQuestion): SessionRequest {
     },
     outer: {
       bindAddress: facing(core.bindAddresses(), flow.remote.address),
-      advertise: core.advertised(flow.remote.address),
+      // Asked for each offer and answer: a reload may change it in the middle of a call.
+      get advertise() {
+        return core.advertised(flow.remote.address);
+      },
       media: settings.voipMedia,
       suites: settings.srtpSuites,
       signallingAddress: flow.remote.address,

@@ -24,6 +24,8 @@ export type Call = {
   readonly phone: FlowTarget;
   /** Where the phone has spoken from since, when its token cannot say it. */
   movedTo: FlowTarget | null;
+  /** The connection it began on, which outlives a registration that ends meanwhile. */
+  begunOn: string | null;
   /** Where inside its dialogs are: the target that sent or answered the INVITE; null = not known yet. */
   target: Endpoint | null;
   /** What a media session for this call would be made of. */
@@ -109,6 +111,7 @@ export class Calls {
       established: new Set(),
       answerExpectedFrom: null,
       movedTo: null,
+      begunOn: null,
       touchedAtMs: this.#clock.now(),
     };
     this.#byKey.set(key, [...beside, call]);

@@ -96,9 +96,11 @@ export function wayToPhone(
   target: FlowTarget,
 ): Flow | null {
   if (!isWithinDialog(request)) return flowToPhone(core, target);
-  const movedTo = core.calls.find(request, "inner", instance.name, target)?.movedTo ?? null;
+  const call = core.calls.find(request, "inner", instance.name, target);
+  const movedTo = call?.movedTo ?? null;
   const moved = movedTo === null ? null : flowToPhone(core, movedTo);
-  return moved ?? flowToPhone(core, target) ?? besides(core, target);
+  const begunOn = core.outer.connection(call?.begunOn ?? "") ?? null;
+  return moved ?? flowToPhone(core, target) ?? besides(core, target) ?? begunOn;
 }
 
 function besides(core: Core, { kind, id, instanceTag }: FlowTarget): Flow | null {

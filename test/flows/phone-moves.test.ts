@@ -96,6 +96,17 @@ test("a call begun before any registration follows its phone too", async () => {
   await phone.isHungUpOn();
 });
 
+test("a call goes on when its phone's registration ends meanwhile", async () => {
+  for (const options of [UDP, {}]) {
+    const talk = await phoneCalls(await makeEnds(options));
+    await talk.phone.registers({ expires: 0 });
+    expect(talk.place.status.sip.flows).toBe(0);
+    talk.pbx.inDialog(talk.pbxSide, "BYE");
+    await talk.phone.isHungUpOn();
+    await talk.pbx.receives("200 BYE");
+  }
+});
+
 /** Knows all of the dialog, its token included, as the far end does where an instance forwards. */
 async function thief(talk: Talk, user: string, nat?: Nat): Promise<Phone> {
   const other = await talk.place.phone({ address: "192.168.1.66", user, ...(nat ? { nat } : {}) });

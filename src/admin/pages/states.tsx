@@ -106,6 +106,7 @@ export function Counts({ view, observed }: { view: View; observed: ObservedProxy
   const counts: readonly (readonly [TextKey, number])[] = [
     ["count.calls", status.media.sessions],
     ["count.flows", status.sip.flows],
+    ["count.flowsDead", status.sip.flowsDead],
     ["count.dialogs", status.sip.dialogs],
     ["count.ports", status.media.portsInUse],
   ];
