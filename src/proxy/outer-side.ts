@@ -179,11 +179,15 @@ export class OuterSide {
     const siblings = this.#perAddress.get(address) ?? new Set<StreamFlow>();
     const isFull =
       this.#connections.size >= limits.connections || siblings.size >= limits.connectionsPerAddress;
-    const flow = this.#o.makeStreamFlow("outer", () => this.#o.advertised(address), () => {
-      this.#connections.delete(flow.id);
-      siblings.delete(flow);
-      if (siblings.size === 0) this.#perAddress.delete(address);
-    });
+    const flow = this.#o.makeStreamFlow(
+      "outer",
+      () => this.#o.advertised(address),
+      () => {
+        this.#connections.delete(flow.id);
+        siblings.delete(flow);
+        if (siblings.size === 0) this.#perAddress.delete(address);
+      },
+    );
     flow.listenPort = this.portTowards(address, "tls") ?? connection.local.port;
     const events = flow.attach(connection, true);
     if (isFull) {

@@ -19,6 +19,6 @@ export type SideOptions = {
   heard(flow: Flow): void;
   /** One datagram. */
   receive(bytes: Uint8Array, flow: Flow): void;
-  makeStreamFlow(side: "outer" | "inner", advertised: string, closed: () => void): StreamFlow;
+  makeStreamFlow(side: "outer" | "inner", advertised: () => string, closed: () => void): StreamFlow;
   count(reason: string): void;
 };

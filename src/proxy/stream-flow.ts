@@ -13,7 +13,8 @@ const PONG = new Uint8Array([13, 10]);
 export type StreamFlowOptions = {
   readonly id: string;
   readonly side: "outer" | "inner";
-  readonly advertised: string;
+  /** Our address for its Via; a reload may change it. */
+  advertised(): string;
   readonly clock: Clock;
   readonly limits: {
     readonly headBytes: number;
@@ -83,7 +84,7 @@ export class StreamFlow implements Flow {
   listenPort = 0;
 
   get sentBy(): string {
-    return hostPort(this.#o.advertised, this.listenPort);
+    return hostPort(this.#o.advertised(), this.listenPort);
   }
 
   get isOpen(): boolean {

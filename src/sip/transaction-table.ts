@@ -53,6 +53,9 @@ const REFUSED_TAG = "refused-503";
 const REFUSED_TO = /;\s*tag\s*=\s*refused-503\s*(;|$)/i;
 const REFUSED_RETRY_AFTER_S = 10;
 
+/** In Vias below the top one, which need not be right. */
+const BRANCH = /;\s*branch\s*=\s*([^\s;,]+)/i;
+
 const NO_EVENTS: ClientEvents = { response() {}, timeout() {}, failed() {} };
 
 export class TransactionTable {
@@ -116,6 +119,21 @@ export class TransactionTable {
   ask(request: SipRequest, flow: Flow, events: ClientEvents): ClientTransaction {
     const branch = this.#newBranch();
     return this.#start(withVia(request, flow, branch), branch, flow, events, false);
+  }
+
+  /**
+   * It was sent there before, for the same Request-URI, and still waits for its answer: one of its Vias is
+   * ours. Through us once more to somebody else is a spiral, which is allowed (RFC 3261 §16.3 step 4).
+   */
+  isLoop(received: SipRequest, uri: string, flow: Flow): boolean {
+    const [, ...passed] = received.headers.values("via");
+    return passed.some((via) => {
+      const branch = BRANCH.exec(via)?.[1] ?? "";
+      const before = this.#clients.get(clientKey(branch, received.method));
+      return (
+        before?.flow.side === flow.side && before.flow.id === flow.id && before.request.uri === uri
+      );
+    });
   }
 
   /** Phones that answer nothing any more, by flow id: what waits for them fails. One pass for all of them. */
@@ -257,11 +275,15 @@ function withVia(request: SipRequest, flow: Flow, branch: string): SipRequest {
 
 /**
  * The branch is unguessable, so it proves that the top Via is ours; that the response comes from where the
- * request went proves that nobody else overheard it. A stream may have been opened anew.
+ * request went proves that nobody else overheard it. A stream may have been opened anew. Inside several
+ * instances share an address, so there the port counts too; old phones answer from another port than they
+ * listen on.
  */
 function isFromThere(sentOn: Flow, cameOn: Flow): boolean {
   if (sentOn === cameOn) return true;
-  return sentOn.side === cameOn.side && sentOn.remote.address === cameOn.remote.address;
+  if (sentOn.side !== cameOn.side || sentOn.remote.address !== cameOn.remote.address) return false;
+  const isExact = sentOn.side === "inner" && sentOn.transport === "udp";
+  return !isExact || (cameOn.transport === "udp" && sentOn.remote.port === cameOn.remote.port);
 }
 
 function isRefused(ack: SipRequest): boolean {
