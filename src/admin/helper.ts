@@ -6,7 +6,14 @@ import type { Supervisor, Trouble } from "./supervisor.ts";
 
 export type HelperRequest =
   | { readonly verb: "start" | "stop" | "reload"; readonly proxy: string }
-  | { readonly verb: "apply" | "confirm" };
+  | { readonly verb: "apply" | "confirm" }
+  | {
+      readonly verb: "ban";
+      readonly proxy: string;
+      readonly address: string;
+      readonly seconds: number;
+    }
+  | { readonly verb: "unban"; readonly proxy: string; readonly address: string };
 
 /** One question, one answer as JSON value; rejects when the helper cannot be reached. */
 export type AskHelper = (request: HelperRequest) => Promise<unknown>;
@@ -29,6 +36,23 @@ export type Network = {
   apply(): Promise<string | null>;
   confirm(): Promise<void>;
 };
+
+/** Keeps addresses off a proxy in the kernel, before they cost the process anything. */
+export type Firewall = {
+  ban(proxy: string, address: string, seconds: number): Promise<void>;
+  unban(proxy: string, address: string): Promise<void>;
+};
+
+export function helperFirewall(askHelper: AskHelper): Firewall {
+  return {
+    async ban(proxy, address, seconds) {
+      await ask(askHelper, { verb: "ban", proxy, address, seconds });
+    },
+    async unban(proxy, address) {
+      await ask(askHelper, { verb: "unban", proxy, address });
+    },
+  };
+}
 
 export function helperNetwork(askHelper: AskHelper): Network {
   return {

@@ -6,13 +6,15 @@ import { resolveConfig } from "../config/config.ts";
 import type { Log, World } from "../io/types.ts";
 import { accessOperations, type Passwords } from "./access.ts";
 import { applianceOperations } from "./appliance.ts";
+import { BanExport } from "./ban-export.ts";
+import { banOperations, type LiftBan } from "./bans.ts";
 import { Candidate } from "./candidate.ts";
 import { copies, type ProxyStates } from "./copies.ts";
 import { Deployment } from "./deployment.ts";
 import { placeOf } from "./drafts.ts";
 import { Events } from "./events.ts";
 import { Fleet } from "./fleet.ts";
-import type { Network } from "./helper.ts";
+import type { Firewall, Network } from "./helper.ts";
 import { changeOperations } from "./history.ts";
 import { importDocument } from "./import.ts";
 import { instanceKind, proxyKind } from "./kinds.ts";
@@ -46,6 +48,9 @@ export type AdminOptions = {
   /** null = no network is planned. */
   readonly network: Network | null;
   readonly askStatus: AskStatus;
+  readonly liftBan: LiftBan;
+  /** null = there is no helper: bans act in the proxies only. */
+  readonly firewall: Firewall | null;
   readonly states: ProxyStates;
   readonly interfaces: ListInterfaces;
   readonly version: string;
@@ -102,18 +107,23 @@ export function openAdmin(o: AdminOptions): Admin {
   };
   const statuses = (): Promise<readonly ObservedProxy[]> =>
     Promise.all(proxyNames().map((name) => observer.observe(name)));
+  const status = async (name: string): Promise<Outcome<ObservedProxy>> =>
+    proxyNames().includes(name) ? done(await observer.observe(name)) : refused("not-found");
   const stopWatching = observer.watch(proxyNames, WATCH_MS);
   const kind = proxyKind(outside, () => revisions.active);
   const proxies: ProxyOperations = {
     ...objectOperations(kind, candidate),
     ...switching({ candidate, deployment, observer }),
     ...copies({ candidate, deployment, observer, states: o.states, clock, random }),
+    ...banOperations({ log, lift: o.liftBan, status }),
     statuses,
-    async status(name) {
-      if (!proxyNames().includes(name)) return refused("not-found");
-      return done(await observer.observe(name));
-    },
+    status,
   };
+  const banExport =
+    o.firewall === null
+      ? null
+      : new BanExport({ firewall: o.firewall, ask, clock, log, names: proxyNames });
+  banExport?.start(WATCH_MS);
   const instances = instanceOperations(candidate, world);
   const sessions = new Sessions({ clock, random });
   const operations: Operations = {
@@ -141,6 +151,7 @@ export function openAdmin(o: AdminOptions): Admin {
       importDocument({ candidate, deployment, outside }, actor, input),
     close() {
       stopWatching();
+      banExport?.close();
       deployment.close();
     },
   };

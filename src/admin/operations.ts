@@ -6,7 +6,7 @@
 import type { ApplianceConfig } from "../config/config.ts";
 import type { InstanceDocument } from "../config/instance.ts";
 import type { ProxyDocument } from "../config/proxy.ts";
-import type { ProxyStatus } from "../health/status.ts";
+import type { Ban, ProxyStatus } from "../health/status.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Who does it; stands in the history. */
@@ -101,6 +101,14 @@ export type ProxyOperations = ObjectOperations<PublicProxy> & {
   status(name: string): Promise<Outcome<ObservedProxy>>;
   /** All of candidate and active. */
   statuses(): Promise<readonly ObservedProxy[]>;
+  /** Who is kept out now. Refusals: not-found, not-running. */
+  bans(name: string): Promise<Outcome<readonly Ban[]>>;
+  /** `user` null: the address as a whole. Refusals: not-found, not-running. */
+  unban(
+    actor: Actor,
+    name: string,
+    who: { readonly address: string; readonly user: string | null },
+  ): Promise<Outcome<null>>;
   /** Refusals: not-found, not-running, invalid (passphrase too short). */
   backup(name: string, secret: BackupSecret): Promise<Outcome<BackupFile>>;
   /** Refusals: still-running, damaged-backup, wrong-passphrase, invalid; then nothing has changed. */

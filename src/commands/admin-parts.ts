@@ -2,8 +2,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import type { LiftBan } from "../admin/bans.ts";
 import type { ProxyStates } from "../admin/copies.ts";
-import { type AskHelper, helperNetwork } from "../admin/helper.ts";
+import { type AskHelper, helperFirewall, helperNetwork } from "../admin/helper.ts";
 import { type Admin, openAdmin } from "../admin/open.ts";
 import type { AskStatus } from "../admin/proxies-status.ts";
 import type { TextStore } from "../admin/revisions.ts";
@@ -17,7 +18,7 @@ import { lockFile } from "../io/lock.ts";
 import { endListener } from "../io/orphans.ts";
 import { hashPassword, verifyPassword } from "../io/password.ts";
 import type { Identity, Log } from "../io/types.ts";
-import { askUnix } from "../io/unix-http.ts";
+import { askUnix, deleteUnix } from "../io/unix-http.ts";
 import { realWorld } from "../io/world.ts";
 import { selfSignedServerIdentity } from "../tls/self-signed.ts";
 import { InputError } from "./arguments.ts";
@@ -92,6 +93,14 @@ export function askStatus(folder: string, isSystemd: boolean): AskStatus {
     } catch {
       return null; // left by a process that is gone
     }
+  };
+}
+
+export function liftBan(folder: string, isSystemd: boolean): LiftBan {
+  return (proxy, address, user) => {
+    const query = user === null ? "" : `?user=${encodeURIComponent(user)}`;
+    const path = `/bans/${encodeURIComponent(address)}${query}`;
+    return deleteUnix(statusSocket(folder, proxy, isSystemd), path);
   };
 }
 
@@ -176,6 +185,8 @@ export function openParts(
     supervisor,
     network: o.isSystemd ? helperNetwork(askHelper) : null,
     askStatus: askStatus(folder, o.isSystemd),
+    liftBan: liftBan(folder, o.isSystemd),
+    firewall: o.isSystemd ? helperFirewall(askHelper) : null,
     states: proxyStates(folder),
     interfaces: listInterfaces,
     version: versionText(),

@@ -2,13 +2,20 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { askUnix, serveUnix } from "./unix-http.ts";
+import { askUnix, deleteUnix, serveUnix } from "./unix-http.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pequod-unix-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const answer = (path: string) =>
-  path === "/status" ? { type: "application/json", body: '{"state":"running"}' } : null;
+const removed: string[] = [];
+const answer = {
+  get: (path: string) =>
+    path === "/status" ? { type: "application/json", body: '{"state":"running"}' } : null,
+  remove(path: string, query: URLSearchParams) {
+    removed.push(`${path} ${query.get("user")}`);
+    return path === "/bans/2001:db8::/64";
+  },
+};
 
 test("only its owner may ask, and gets what is there", async () => {
   const path = join(folder, "a.sock");
@@ -16,6 +23,9 @@ test("only its owner may ask, and gets what is there", async () => {
   expect(statSync(path).mode & 0o777).toBe(0o660);
   expect(await askUnix(path, "/status")).toBe('{"state":"running"}');
   await expect(askUnix(path, "/secrets")).rejects.toThrow("answered 404");
+  expect(await deleteUnix(path, "/bans/2001:db8::%2F64?user=a%40b")).toBe(true);
+  expect(await deleteUnix(path, "/bans/*")).toBe(false);
+  expect(removed).toEqual(["/bans/2001:db8::/64 a@b", "/bans/* null"]);
   server.close();
 });
 

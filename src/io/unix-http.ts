@@ -1,10 +1,20 @@
-/** HTTP over a unix socket, for its owner and its folder's group only: how a proxy is asked for its status. */
+/**
+ * HTTP over a unix socket, for its owner and its folder's group only: how a proxy is asked for its status and
+ * told the little that an operator may change in it.
+ */
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { removeFile } from "./files.ts";
 import { ListenError } from "./types.ts";
 
 export type UnixReply = { readonly type: string; readonly body: string };
+
+export type UnixAnswers = {
+  /** null = there is no such path. */
+  get(path: string): UnixReply | null;
+  /** Takes something away; false = it was not there. */
+  remove(path: string, query: URLSearchParams): boolean;
+};
 
 const LONGEST_PATH_BYTES = 107;
 const ASK_TIMEOUT_MS = 5000;
@@ -21,11 +31,8 @@ function isAlive(path: string): Promise<boolean> {
   });
 }
 
-/** `answer` gives null for a path it does not know. Rejects with ListenError. */
-export async function serveUnix(
-  path: string,
-  answer: (path: string) => UnixReply | null,
-): Promise<{ close(): void }> {
+/** Rejects with ListenError. */
+export async function serveUnix(path: string, answers: UnixAnswers): Promise<{ close(): void }> {
   if (Buffer.byteLength(path) > LONGEST_PATH_BYTES) {
     throw new ListenError(`the path of the status socket is longer than 107 bytes: ${path}`);
   }
@@ -39,8 +46,13 @@ export async function serveUnix(
     const server = Bun.serve({
       unix: path,
       fetch(request) {
-        const found = answer(new URL(request.url).pathname);
-        if (found === null || request.method !== "GET") return new Response(null, { status: 404 });
+        const { pathname, searchParams } = new URL(request.url);
+        if (request.method === "DELETE") {
+          const isDone = answers.remove(decodeURIComponent(pathname), searchParams);
+          return new Response(null, { status: isDone ? 204 : 404 });
+        }
+        const found = request.method === "GET" ? answers.get(pathname) : null;
+        if (found === null) return new Response(null, { status: 404 });
         return new Response(found.body, { headers: { "content-type": found.type } });
       },
     });
@@ -59,4 +71,15 @@ export async function askUnix(socket: string, path: string): Promise<string> {
   const response = await fetch(`http://localhost${path}`, { unix: socket, signal });
   if (!response.ok) throw new Error(`${socket} answered ${response.status}`);
   return response.text();
+}
+
+/** DELETE `path`; false = it was not there. Rejects when nobody answers. */
+export async function deleteUnix(socket: string, path: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+  const url = `http://localhost${path}`;
+  const response = await fetch(url, { method: "DELETE", unix: socket, signal });
+  if (response.status !== 204 && response.status !== 404) {
+    throw new Error(`${socket} answered ${response.status}`);
+  }
+  return response.status === 204;
 }

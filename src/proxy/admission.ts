@@ -202,7 +202,9 @@ export class Admission {
     return false;
   }
 
-  unban(address: string, user: string | null): boolean {
+  /** Any address of what is banned will do; "*" with a user for everywhere. */
+  unban(given: string, user: string | null): boolean {
+    const address = given === "*" ? given : sourceOf(given.replace("/64", ""));
     const isLifted = this.offences.unban(address, user);
     if (isLifted) this.#o.log.info("unbanned", { address, user: user ?? undefined });
     this.#bans.save();

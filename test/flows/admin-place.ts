@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { makeApp } from "../../src/admin/app.ts";
 import type { HelperRequest } from "../../src/admin/helper.ts";
-import { helperNetwork } from "../../src/admin/helper.ts";
+import { helperFirewall, helperNetwork } from "../../src/admin/helper.ts";
 import { type Admin, openAdmin } from "../../src/admin/open.ts";
 import { pages } from "../../src/admin/pages/pages.tsx";
 import type { Supervisor } from "../../src/admin/supervisor.ts";
@@ -37,7 +37,7 @@ function statusOf(name: string): ProxyStatus {
       portsResting: 0,
       portsTotal: 2500,
       offloaded: 0,
-    engine: "native",
+      engine: "native",
       inside: { inUse: 0, resting: 0, total: 6807 },
     },
     xmpp: { clients: 0 },
@@ -84,7 +84,10 @@ export class ScriptedHelper {
   error: string | null = null;
 
   readonly ask = async (request: HelperRequest): Promise<unknown> => {
-    this.asked.push(request.verb);
+    const { verb, ...rest } = request;
+    this.asked.push(
+      verb === "ban" || verb === "unban" ? [verb, ...Object.values(rest)].join(" ") : verb,
+    );
     if (this.error !== null) return { ok: false, code: "failed", error: this.error };
     if (request.verb === "confirm") return { ok: true, revision: 1 };
     return { ok: true, revision: 1, confirmBefore: this.confirmBefore };
@@ -99,6 +102,8 @@ export class AdminPlace {
   readonly processes = new ScriptedProcesses();
   readonly helper = new ScriptedHelper();
   readonly states = new Map<string, Record<string, string>>();
+  /** What each proxy tells of its bans. */
+  readonly bans = new Map<string, ProxyStatus["bans"]>();
   readonly admin: Admin;
   readonly #app: ReturnType<typeof makeApp>;
   token = "";
@@ -126,7 +131,17 @@ export class AdminPlace {
       },
       supervisor: this.processes,
       network: o.hasHelper === true ? helperNetwork(this.helper.ask) : null,
-      askStatus: async (name) => (this.processes.running.has(name) ? statusOf(name) : null),
+      askStatus: async (name) => {
+        if (!this.processes.running.has(name)) return null;
+        return { ...statusOf(name), bans: this.bans.get(name) ?? [] };
+      },
+      liftBan: async (name, address, user) => {
+        const before = this.bans.get(name) ?? [];
+        const after = before.filter((one) => one.address !== address || one.user !== user);
+        this.bans.set(name, after);
+        return after.length < before.length;
+      },
+      firewall: o.hasHelper === true ? helperFirewall(this.helper.ask) : null,
       states: {
         read: (proxy) => this.states.get(proxy) ?? {},
         write: (proxy, texts) => void this.states.set(proxy, texts),

@@ -40,6 +40,8 @@ export const ROUTES: readonly Route[] = [
   ["post", "/proxies/{name}/start", "Start it now.", null, [200, "Status"], [404, 409, 504]],
   ["post", "/proxies/{name}/stop", "Stop it now.", null, [200, "Status"], [404, 409, 504]],
   ["get", "/proxies/{name}/status", "What is observed.", null, [200, "Status"], [404]],
+  ["get", "/proxies/{name}/bans", "Who is kept out.", null, [200, "Ban[]"], [404, 409]],
+  ["delete", "/proxies/{name}/bans/{address}", "Let in again.", null, [204, null], [404, 409]],
   ["post", "/proxies/{name}/backup", "One file.", "Backup", [200, "File"], [404, 409, 422]],
   ["put", "/proxies/{name}/restore", "From a file.", "Upload", [200, "Restored"], [409, 422]],
   ["get", "/instances", "All instances.", null, [200, "Instance[]"], []],
@@ -112,6 +114,7 @@ function components(): Json {
       shallRun: { type: "boolean" },
       revision: number,
     }),
+    Ban: object({ address: text, user: orNull(text), reason: text, since: time, until: time }),
     Backup: inputSchema(backupSchema),
     Restored: object({
       proxy: { $ref: "#/components/schemas/Proxy" },
@@ -207,6 +210,7 @@ function parametersOf(method: string, path: string): readonly Json[] {
   if (path.endsWith("/restore") && method === "put") {
     return [...inPath, query("dryRun", { enum: ["1"] })];
   }
+  if (path.endsWith("/bans/{address}")) return [...inPath, query("user", text)];
   if (path === "/provisioning-urls") return [query("instance", text), query("mac", text)];
   return inPath;
 }

@@ -57,6 +57,14 @@ export function proxyRoutes({ proxies }: Operations, base: string): Hono<AdminEn
   app.get("/:name/status", async (c) =>
     answer(await proxies.status(c.req.param("name")), (proxy) => c.json(statusBody(proxy))),
   );
+  app.get("/:name/bans", async (c) =>
+    answer(await proxies.bans(c.req.param("name")), (bans) => c.json(bans)),
+  );
+  app.delete("/:name/bans/:address", async (c) => {
+    const who = { address: c.req.param("address"), user: c.req.query("user") ?? null };
+    const lifted = await proxies.unban({ user: c.get("user") }, c.req.param("name"), who);
+    return answer(lifted, () => c.body(null, 204));
+  });
   app.post("/:name/backup", async (c) => {
     const body = await readBody(c, backupSchema);
     if (!body.ok) return problemResponse(body.refusal);

@@ -4,9 +4,10 @@ import type { AdminEnv } from "../api/problem.ts";
 import { labelOf, optionOf } from "../i18n/texts.ts";
 import type { ObservedProxy, PublicProxy, Versioned } from "../operations.ts";
 import type { Refusal } from "../outcome.ts";
+import { Bans } from "./bans.tsx";
 import { CopyBox } from "./copies.tsx";
 import { ObjectForm } from "./form.tsx";
-import { objectOf } from "./form-values.ts";
+import { objectOf, typedText } from "./form-values.ts";
 import type { FormState } from "./inputs.tsx";
 import { Page, RefusalBox, send, sendRefusal } from "./layout.tsx";
 import { DeleteBox, FilterBox } from "./parts.tsx";
@@ -51,6 +52,7 @@ function ObservedBox(o: { view: View; observed: ObservedProxy; proxy: PublicProx
         </div>
         <Counts view={view} observed={observed} />
       </div>
+      <Bans view={view} observed={observed} />
       {(observed.status?.warnings.length ?? 0) > 0 && <Warnings view={view} all={[observed]} />}
     </section>
   );
@@ -218,6 +220,15 @@ export function proxyRoutes(site: Site): Hono<AdminEnv> {
     const stopped = await proxies.stop(actorOf(c), c.req.param("name"));
     if (!stopped.ok) return showProxy(c, site, { refusal: stopped.refusal });
     return goTo(c, addressOf(c.req.param("name")), "stopped");
+  });
+  app.post("/proxies/:name/unban", async (c) => {
+    const sent = await readForm(c);
+    if (!sent.ok) return showProxy(c, site, { refusal: sent.refusal });
+    const { typed } = sent.value;
+    const who = { address: typedText(typed, "address"), user: typedText(typed, "user") || null };
+    const lifted = await proxies.unban(actorOf(c), c.req.param("name"), who);
+    if (!lifted.ok) return showProxy(c, site, { refusal: lifted.refusal });
+    return goTo(c, addressOf(c.req.param("name")), "unbanned");
   });
   app.post("/proxies/:name/delete", async (c) => {
     const sent = await readForm(c);

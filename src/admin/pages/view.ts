@@ -49,6 +49,7 @@ const DONE = [
   "unchanged",
   "started",
   "stopped",
+  "unbanned",
   "applied",
   "confirmed",
   "discarded",
