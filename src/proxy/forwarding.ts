@@ -13,6 +13,7 @@ import { Attempts, NoWayOn } from "./attempts.ts";
 import type { WayBack } from "./border.ts";
 import type { Call } from "./calls.ts";
 import { type Core, internalError, reply } from "./core.ts";
+import { refuseChallenge } from "./phone-answers.ts";
 import type { Exchange } from "./sdp-bodies.ts";
 
 export type Forwarded = {
@@ -63,6 +64,7 @@ export class Forwarding {
     const { transaction, call } = o;
     const { method } = o.request;
     const exchange: Exchange = { from: o.from, method, role: "none", answered: new Map() };
+    if (this.#isLoop(o)) return this.#refuse(o, 482, exchange);
     const context = this.#contextFor(o, exchange);
     if (transaction.isInvite) this.#contexts.set(transaction, context);
     if (!this.#core.requests.enter(transaction, o.instance)) {
@@ -110,6 +112,14 @@ export class Forwarding {
     });
   }
 
+  /** Every way round leads to a phone, so that there is where a loop shows (RFC 3261 §16.3 step 4). */
+  #isLoop({ transaction, request, onward }: Forwarded): boolean {
+    if (onward instanceof Attempts) return false;
+    const isLoop = this.#core.table.isLoop(transaction.request, request.uri, onward);
+    if (isLoop) this.#core.count("loop");
+    return isLoop;
+  }
+
   #received(o: Forwarded, response: SipResponse, exchange: Exchange): Answer {
     const answer = this.#response(o, response, exchange);
     return answer instanceof Promise ? answer.then(o.wayBack) : o.wayBack(answer);
@@ -134,6 +144,9 @@ export class Forwarding {
 
   #response(o: Forwarded, response: SipResponse, exchange: Exchange): Answer {
     const { call, onward, transaction } = o;
+    if (o.from === "inner" && refuseChallenge(o.request, response)) {
+      this.#core.count("challenge-from-phone");
+    }
     this.#core.admission.answered(transaction.request, transaction.flow, o.instance, response);
     if (response.status >= 200 && response.status < 300) o.accepted?.();
     if (call === null) return response;

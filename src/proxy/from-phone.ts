@@ -8,7 +8,7 @@ import { sourceOf } from "../config/source.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { FlowTarget } from "../sip/flow-token.ts";
 import { cloneRequest, type SipRequest } from "../sip/message.ts";
-import { parseNameAddr } from "../sip/name-addr.ts";
+import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { isSipUri, parseSipUri } from "../sip/uri.ts";
 import { plainHost } from "./addresses.ts";
@@ -35,6 +35,15 @@ type Choice =
   | "unknown";
 
 const isDialable = (uri: string): boolean => isSipUri(uri) || /^(tel|urn):/i.test(uri);
+
+/**
+ * Nobody inside has subscribed to it (RFC 6665 §4.1.3 names the 481): telephone systems that read the bodies
+ * of such NOTIFYs have died of them, and what a phone has to tell belongs to a dialog.
+ */
+function isUnasked(request: SipRequest, isOfDialog: boolean): boolean {
+  if (request.method !== "NOTIFY") return false;
+  return !isOfDialog || tagOf(request.headers.get("to") ?? "") === undefined;
+}
 
 export class FromPhone {
   readonly #core: Core;
@@ -66,6 +75,10 @@ export class FromPhone {
     }
     const phone = phoneTarget(this.#core, instance, flow, request);
     const known = this.#core.calls.find(request, "outer", instance.name, phone);
+    if (isUnasked(request, came !== null || known !== null)) {
+      this.#core.count("notify-unasked");
+      return reply(this.#core, transaction, 481);
+    }
     const targets = targetsFor(instance, request, known);
     const place = innerPlace(this.#core, instance, targets[0]?.insideAddress);
     const insideAddress = place.address;
