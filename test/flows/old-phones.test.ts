@@ -67,6 +67,17 @@ test("what it sends from its other port is its own: answers, keep-alives, the li
   expect(place.status.drops).toEqual({});
 });
 
+test("what it says from its other port is heard: it is not asked whether it is there", async () => {
+  const place = await Place.open(UDP);
+  await place.pbx();
+  const { heard, registers } = await cisco(place, "Cisco-CP7960G/8.0");
+  for (let i = 0; i < 6; i++) {
+    await registers();
+    await place.network.elapse(30_000);
+  }
+  expect(heard.filter(({ text }) => text.startsWith("OPTIONS"))).toEqual([]);
+});
+
 test("with rport, or of another make, it is spoken to where it sends from", async () => {
   for (const [agent, via] of [
     ["Cisco-CP7960G/8.0", ";rport"],

@@ -164,12 +164,12 @@ test("two flows of one instance id are two ways; a lost one is 430 at once, the 
     pbx.registrations.set("100", one.registration);
     return pbx.sendsInvite("100", (await place.pbxMedia(pbx)).sdp());
   };
-  await call(first);
+  const ringing = await call(first);
   await first.phone.receives("INVITE");
   await call(second);
   await second.phone.receives("INVITE");
   first.phone.wire?.close();
-  await place.network.settle();
+  pbx.acknowledges(ringing, await pbx.receives("430 INVITE"));
   // The second flow's refresh says nothing about the first one.
   await second.phone.registers({ headers: [["Supported", "path, outbound"]] });
   pbx.acknowledges(await call(first), await pbx.receives("430 INVITE"));
