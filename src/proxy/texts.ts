@@ -29,6 +29,8 @@ const NAMING_URIS =
   /^(application\/([\w.+-]+\+)?xml|application\/simple-message-summary|message\/sipfrag|multipart\/related)\b/;
 
 const SDP = "application/sdp";
+/** Lines of SDP that say something to people, or that media knows nothing of; it deals with the others. */
+const DESCRIBING = /^(?:[siue]=|a=(?!rtcp:|candidate:|remote-candidates:|crypto:)).*$/gm;
 
 function typeOf(message: SipMessage): string {
   return (message.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
@@ -36,10 +38,13 @@ function typeOf(message: SipMessage): string {
 
 export function applyRules(message: SipMessage, rules: TextRules): void {
   message.headers.map((line) => changeLine(line, rules));
-  if (message.body.length === 0 || !NAMING_URIS.test(typeOf(message))) return;
+  if (message.body.length === 0) return;
+  const type = typeOf(message);
+  if (type !== SDP && !NAMING_URIS.test(type)) return;
   const text = Buffer.from(message.body).toString("latin1");
   if (!rules.touches(text, "")) return;
-  const changed = rules.change(text, "");
+  const change = (part: string): string => rules.change(part, "");
+  const changed = type === SDP ? text.replace(DESCRIBING, change) : change(text);
   if (changed !== text) message.body = Buffer.from(changed, "latin1");
 }
 
