@@ -25,6 +25,7 @@ test("only its owner may ask, and gets what is there", async () => {
   await expect(askUnix(path, "/secrets")).rejects.toThrow("answered 404");
   expect(await deleteUnix(path, "/bans/2001:db8::%2F64?user=a%40b")).toBe(true);
   expect(await deleteUnix(path, "/bans/*")).toBe(false);
+  expect(await deleteUnix(path, "/bans/%zz")).toBe(false);
   expect(removed).toEqual(["/bans/2001:db8::/64 a@b", "/bans/* null"]);
   server.close();
 });

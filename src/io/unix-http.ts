@@ -48,7 +48,8 @@ export async function serveUnix(path: string, answers: UnixAnswers): Promise<{ c
       fetch(request) {
         const { pathname, searchParams } = new URL(request.url);
         if (request.method === "DELETE") {
-          const isDone = answers.remove(decodeURIComponent(pathname), searchParams);
+          const path = decoded(pathname);
+          const isDone = path !== null && answers.remove(path, searchParams);
           return new Response(null, { status: isDone ? 204 : 404 });
         }
         const found = request.method === "GET" ? answers.get(pathname) : null;
@@ -62,6 +63,14 @@ export async function serveUnix(path: string, answers: UnixAnswers): Promise<{ c
     throw new ListenError(`cannot open the status socket ${path}: ${reason}`, { cause: error });
   } finally {
     process.umask(mask);
+  }
+}
+
+function decoded(path: string): string | null {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return null;
   }
 }
 

@@ -21,6 +21,8 @@ function memory(text: Record<string, string> = {}) {
   return { files, store, writes: () => writes };
 }
 
+const FAR = '[["a",{"reason":"x","sinceMs":0,"untilMs":1e20,"times":1}]]';
+
 describe("bans", () => {
   test("last twice as long each time up to the most, and begin anew after a good day", () => {
     const bans = new Bans(memory().store, () => 10, 0);
@@ -74,7 +76,15 @@ describe("bans", () => {
     const next = new Bans(store, () => 10, 1000);
     expect(next.leftMs(who("a"), 1000)).toBe(899_000);
     expect(next.add(who("a"), "x", TIMES, 900_000)).toBe(1_800_000);
-    for (const text of ["{", "{}", "[[1]]", '[["a",{"reason":"x"}]]', "[null]", '[["a",null]]']) {
+    for (const text of [
+      "{",
+      "{}",
+      "[[1]]",
+      '[["a",{"reason":"x"}]]',
+      "[null]",
+      '[["a",null]]',
+      FAR,
+    ]) {
       files.set("bans.json", text);
       expect(new Bans(store, () => 10, 0).all(0)).toEqual([]);
     }

@@ -20,6 +20,8 @@ export type Banned = { readonly address: string; readonly user: string | null };
 export type BanTimes = { readonly firstMs: number; readonly mostMs: number };
 
 const FILE = "bans.json";
+/** A Date goes no further. */
+const LAST_TIME_MS = 8.64e15;
 /** Who was good for that long starts with a short ban again. */
 const REMEMBER_MS = 86_400_000;
 
@@ -127,7 +129,7 @@ function parse(text: string | null): [string, Entry][] {
       return (
         typeof key === "string" &&
         typeof entry?.reason === "string" &&
-        numbers.every((one) => Number.isFinite(one))
+        numbers.every((one) => Number.isFinite(one) && Math.abs(Number(one)) <= LAST_TIME_MS)
       );
     });
   } catch {

@@ -40,6 +40,15 @@ const LIMITS = {
   mediaSilent: 86_400,
   mediaTimeout: 86_400,
   portRest: 1,
+  handshakesPerSecond: 1_000_000,
+  requestsPerSecond: 1_000_000,
+  requestsPerFlow: 1_000_000,
+  registrationsPerAddress: 1_000_000,
+  instanceRequests: 1_000_000,
+  instanceCalls: 100_000,
+  instanceCallsPerSecond: 1_000_000,
+  userCalls: 1_000_000,
+  ringingPerAddress: 1_000_000,
 };
 
 function configuration(o: PequodOptions): object {
