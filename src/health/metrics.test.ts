@@ -9,7 +9,14 @@ const status: ProxyStatus = {
   since: "2026-11-24T00:00:00.000Z",
   config: { sha256: "", loadedAt: "", error: null },
   listening: { sipInside: [] },
-  sip: { connections: 1, flows: 2, flowsDead: 0, transactions: 3, dialogs: 4 },
+  sip: {
+    connections: 1,
+    flows: 2,
+    flowsDead: 0,
+    keepAlives: { crlf: 0, options: 0, stun: 0 },
+    transactions: 3,
+    dialogs: 4,
+  },
   media: {
     sessions: 5,
     streams: 6,

@@ -27,6 +27,12 @@ export function formatMetrics(status: ProxyStatus): string {
     metric("sip_connections", "gauge", "Connections of phones.", one(sip.connections)),
     metric("sip_flows", "gauge", "Registered contacts.", one(sip.flows)),
     metric("sip_flows_dead", "gauge", "Flows of phones that answer nothing.", one(sip.flowsDead)),
+    metric(
+      "sip_keep_alives_total",
+      "counter",
+      "Keep-alives sent to phones (crlf, options) and STUN requests of theirs.",
+      Object.entries(sip.keepAlives).map(([kind, count]) => [{ proxy, kind }, count]),
+    ),
     metric("sip_transactions", "gauge", "SIP transactions.", one(sip.transactions)),
     metric("sip_dialogs", "gauge", "Calls, ringing ones included.", one(sip.dialogs)),
     metric("media_sessions", "gauge", "Calls with media.", one(media.sessions)),

@@ -59,6 +59,8 @@ export type ProxyStatus = {
     readonly flows: number;
     /** Of registered phones that answer nothing any more. */
     readonly flowsDead: number;
+    /** Since the start: what we sent to keep ways to phones open, and STUN requests of theirs. */
+    readonly keepAlives: { readonly crlf: number; readonly options: number; readonly stun: number };
     readonly transactions: number;
     readonly dialogs: number;
   };

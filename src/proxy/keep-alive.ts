@@ -63,6 +63,7 @@ export class KeepAlive {
   #nextSecond: number;
   #timer: Timer | null = null;
   #asking = 0;
+  readonly #sent = { crlf: 0, options: 0 };
   #lost = new Set<string>();
 
   constructor(o: KeepAliveOptions) {
@@ -111,6 +112,11 @@ export class KeepAlive {
   isDead(flow: Flow): boolean {
     const watched = this.#watched.get(flow.id);
     return watched !== undefined && this.#hasFailed(watched);
+  }
+
+  /** Keep-alives sent since the start. */
+  get sent(): { readonly crlf: number; readonly options: number } {
+    return this.#sent;
   }
 
   /** Flows to registered phones that answer nothing. */
@@ -180,7 +186,8 @@ export class KeepAlive {
     watched.sentAtMs = now;
     watched.share = this.#share();
     const bytes = flow.transport === "udp" ? DATAGRAM_PING : STREAM_PING;
-    if (!flow.send(bytes)) this.#o.count("keep-alive-not-sent");
+    if (flow.send(bytes)) this.#sent.crlf++;
+    else this.#o.count("keep-alive-not-sent");
   }
 
   #ask(watched: Watched, binding: Binding, flow: Flow, now: number): void {
@@ -190,6 +197,7 @@ export class KeepAlive {
     watched.share = this.#share();
     if (this.#asking >= limits().optionsPending) return count("keep-alive-busy");
     this.#asking++;
+    this.#sent.options++;
     watched.isAsked = true;
     table().ask(question(binding, flow), flow, {
       // 404, 405, 500: there is somebody.

@@ -41,6 +41,9 @@ export class OuterSide {
   readonly #tls = new Map<string, StreamListener>();
   readonly #udp = new Map<string, Datagrams>();
 
+  /** Keep-alives by STUN since the start, for the status. */
+  stunRequests = 0;
+
   constructor(o: SideOptions) {
     this.#o = o;
   }
@@ -169,8 +172,9 @@ export class OuterSide {
   /** A keep-alive of RFC 5626 §5.4. */
   #stun(bytes: Uint8Array, flow: DatagramFlow): void {
     const answer = answerBinding(bytes, flow.remote);
-    if (answer === null) this.#o.count("stun-malformed");
-    else flow.send(answer, true);
+    if (answer === null) return this.#o.count("stun-malformed");
+    this.stunRequests++;
+    flow.send(answer, true);
   }
 
   #accept(connection: Connection): ConnectionEvents {

@@ -78,6 +78,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
       connections: core.outer.connections,
       flows: core.bindings.flows(),
       flowsDead: core.keepAlive.dead,
+      keepAlives: { ...core.keepAlive.sent, stun: core.outer.stunRequests },
       transactions: core.table.size,
       dialogs: core.calls.dialogs,
     },

@@ -29,7 +29,14 @@ function statusOf(name: string): ProxyStatus {
     since: "2026-01-02T00:00:00.000Z",
     config: { sha256: "", loadedAt: "2026-01-02T00:00:00.000Z", error: null },
     listening: { sipTls: "192.0.2.1:5061", sipInside: [] },
-    sip: { connections: 3, flows: 0, flowsDead: 0, transactions: 0, dialogs: 0 },
+    sip: {
+      connections: 3,
+      flows: 0,
+      flowsDead: 0,
+      keepAlives: { crlf: 0, options: 0, stun: 0 },
+      transactions: 0,
+      dialogs: 0,
+    },
     media: {
       sessions: 0,
       streams: 0,

@@ -31,6 +31,7 @@ test("a silent UDP phone gets CRLF CRLF each 25 s and OPTIONS each 60 s", async 
   expect(phone.wire?.keepAlives).toBe(1);
   await place.network.elapse(35_000);
   expect([phone.wire?.keepAlives, asked]).toEqual([2, 1]);
+  expect(place.status.sip.keepAlives).toEqual({ crlf: 2, options: 1, stun: 0 });
   await place.network.elapse(540_000);
   // Drawn between 80 and 100 % of the interval each time.
   expect(asked).toBeWithin(9, 14);
@@ -159,7 +160,11 @@ test("OPTIONS under way are bounded", async () => {
   await place.pbx();
   const seen = [];
   for (const user of ["100", "101"]) {
-    const phone = await place.phone({ transport: "udp", user, address: `${HOME.slice(0, -2)}${user}` });
+    const phone = await place.phone({
+      transport: "udp",
+      user,
+      address: `${HOME.slice(0, -2)}${user}`,
+    });
     await phone.registers();
     seen.push(falls(phone));
   }

@@ -48,6 +48,25 @@ test("Require: outbound of the instance's 200 reaches the phone, a Flow-Timer of
   expect(answer.values("Flow-Timer")).toEqual(["90"]);
 });
 
+test("GRUUs of the instance's 200 (RFC 5627) and ob in a dialog's Contact pass", async () => {
+  const { place, pbx, phone } = await phoneAt();
+  pbx.automatic = () => false;
+  phone.sendsRegister({ headers: [["Supported", "path, outbound, gruu"]] });
+  const asked = await pbx.receivesOn("REGISTER");
+  expect(asked.message.header("Supported")).toBe("path, outbound, gruu");
+  const gruu = ';pub-gruu="sip:100@mycompany;gr=urn:uuid:1";temp-gruu="sip:tgruu.7h@mycompany;gr"';
+  pbx.answers(asked, 200, {
+    headers: [
+      ["Path", asked.message.header("Path")],
+      ["Contact", `${asked.message.header("Contact")};expires=600${gruu}`],
+    ],
+  });
+  expect((await phone.receives("200 REGISTER")).header("Contact")).toEndWith(gruu);
+  phone.contact = `${phone.contact};ob`;
+  phone.sendsInvite("600", (await place.phoneMedia(phone)).sdp());
+  expect((await pbx.receives("INVITE")).header("Contact")).toMatch(/;ob[;>]/);
+});
+
 test("439 and 430 of the instance are the phone's business", async () => {
   const { pbx, phone } = await phoneAt();
   pbx.automatic = () => false;
@@ -130,6 +149,7 @@ test("STUN on the SIP port tells the address seen from outside", async () => {
     (byte, at) => byte ^ BINDING_REQUEST[4 + at]!,
   );
   expect([address.join("."), port]).toEqual(["198.51.100.3", 61008]);
+  expect(place.status.sip.keepAlives.stun).toBe(1);
   expect(place.status.drops).toEqual({});
 });
 
