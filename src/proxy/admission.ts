@@ -4,6 +4,7 @@
  * offences.ts, what may be said to a stranger by UDP in strangers.ts.
  */
 
+import { canonicalAddress } from "../config/address-class.ts";
 import type { ProxyConfig } from "../config/config.ts";
 import { sourceOf } from "../config/source.ts";
 import type { Ban } from "../health/status.ts";
@@ -204,7 +205,7 @@ export class Admission {
 
   /** Any address of what is banned will do; "*" with a user for everywhere. */
   unban(given: string, user: string | null): boolean {
-    const address = given === "*" ? given : sourceOf(given.replace("/64", ""));
+    const address = given === "*" ? given : sourceOf(canonicalAddress(given.replace("/64", "")));
     const isLifted = this.offences.unban(address, user);
     if (isLifted) this.#o.log.info("unbanned", { address, user: user ?? undefined });
     this.#bans.save();
