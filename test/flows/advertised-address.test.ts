@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { simulated } from "../peers/outside.ts";
 import { Phone } from "../peers/phone.ts";
 import { readSdp } from "../peers/sdp-text.ts";
-import { INSIDE, OUTSIDE, Place } from "./place.ts";
+import { uriOf } from "../peers/sip-text.ts";
+import { INSIDE, OUTSIDE, Place, sliceOf } from "./place.ts";
 import { expectAudio, makeEnds, pbxCalls, phoneCalls } from "./talk.ts";
 
 const PUBLIC = "192.0.2.80";
@@ -23,6 +24,50 @@ test("a call to a phone outside offers the public address", async () => {
   expect(readSdp(message.body).address).toBe(PUBLIC);
   expect(message.header("Via")).toContain(`${PUBLIC}:5061`);
   expect(place.status.media.sessions).toBe(1);
+});
+
+const CONFIG = { sha256: "1".repeat(64), loadedAt: "2026-01-01T00:00:00Z", error: null };
+const MOVED = "192.0.2.81";
+
+test("the public address changes in the middle of a call: Via, Contact and SDP have the new one at once", async () => {
+  const talk = await phoneCalls(await makeEnds(NAT));
+  const { place, phone, pbx, near, far } = talk;
+  expect(talk.phoneSide.target).toContain(`@${PUBLIC}:5061`);
+  await place.proxy.reload(sliceOf({ proxy: { publicAddress: MOVED } }), CONFIG);
+  pbx.inDialog(talk.pbxSide, "INVITE", {
+    headers: [["Contact", `<${pbx.contact}>`]],
+    body: far.sdp({ version: 2 }),
+  });
+  const again = await phone.receivesOn("INVITE");
+  expect(again.message.header("Via")).toContain(`${MOVED}:5061`);
+  expect(uriOf(again.message.header("Contact"))).toContain(`@${MOVED}:5061`);
+  expect(readSdp(again.message.body).address).toBe(MOVED);
+  phone.replies(again, 200, "phone", near.sdp({ version: 2 }));
+  await pbx.isAnswered();
+  // The call's own route still has the old address, which is ours by its token.
+  phone.inDialog(talk.phoneSide, "BYE");
+  expect((await pbx.receives("BYE")).uri).toBe(pbx.contact);
+});
+
+test("a Route that names the public or the bind address, in any spelling, is taken off silently", async () => {
+  const { phone, pbx, near } = await makeEnds({
+    proxy: { publicAddress: PUBLIC, publicAddress6: "2001:db8::80" },
+  });
+  const hosts = [
+    PUBLIC,
+    OUTSIDE,
+    `${PUBLIC}:5060`,
+    "[2001:DB8:0::80]:5061",
+    "MobyDick.example.com.",
+  ];
+  for (const host of hosts) {
+    const route = [["Route", `<sip:${host};lr>`]] as const;
+    const sent = phone.sendsInvite("600", near.sdp(), { headers: route });
+    const invite = await pbx.receivesOn("INVITE");
+    expect(invite.message.has("Route")).toBe(false);
+    pbx.answers(invite, 486);
+    phone.acknowledges(sent, await phone.receives("486 INVITE"));
+  }
 });
 
 test("phones in local networks are given the bind address", async () => {
