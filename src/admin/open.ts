@@ -82,6 +82,15 @@ function instanceOperations(candidate: Candidate, world: World): InstanceOperati
   };
 }
 
+/** Only where a helper can do something about them. */
+function exportBans(o: AdminOptions, names: () => readonly string[]): BanExport | null {
+  const { firewall, askStatus: ask, log } = o;
+  if (firewall === null) return null;
+  const bans = new BanExport({ firewall, ask, clock: o.world.clock, log, names });
+  bans.start(WATCH_MS);
+  return bans;
+}
+
 /** Throws when the files of the store cannot be trusted (users.json is damaged). */
 export function openAdmin(o: AdminOptions): Admin {
   const { world, log, store } = o;
@@ -119,11 +128,7 @@ export function openAdmin(o: AdminOptions): Admin {
     statuses,
     status,
   };
-  const banExport =
-    o.firewall === null
-      ? null
-      : new BanExport({ firewall: o.firewall, ask, clock, log, names: proxyNames });
-  banExport?.start(WATCH_MS);
+  const banExport = exportBans(o, proxyNames);
   const instances = instanceOperations(candidate, world);
   const sessions = new Sessions({ clock, random });
   const operations: Operations = {

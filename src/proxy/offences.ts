@@ -42,7 +42,7 @@ const WEEK_MS = 7 * 86_400_000;
 
 /** What may stand in a log line that other programs read: nothing else, whatever a peer sends. */
 export function plain(text: string): string {
-  return text.slice(0, 64).replace(/[^A-Za-z0-9_.@+-]/g, "?");
+  return text.slice(0, 64).replace(/[^A-Za-z0-9_.@+-]/g, "_") || "-";
 }
 
 const userAt = (username: string, instance: string): string =>

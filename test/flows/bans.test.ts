@@ -4,6 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { formatLine } from "../../src/io/log.ts";
 import type { Phone } from "../peers/phone.ts";
 import type { Received } from "../peers/sip-peer.ts";
 import type { TelephoneSystem } from "../peers/telephone-system.ts";
@@ -105,11 +106,30 @@ test("a failure is one line of the log, in characters that no peer can break out
     {
       proxy: "dmz",
       ip: HOME_PUBLIC,
-      user: "100?instance?x",
+      user: "100_instance_x",
       instance: "mycompany",
       method: "REGISTER",
     },
   ]);
+  const [line] = lines.map(({ fields }) => formatLine("info", "auth_failure", fields));
+  expect(line).toBe(
+    `info auth_failure proxy=dmz ip=${HOME_PUBLIC} user=100_instance_x instance=mycompany method=REGISTER`,
+  );
+});
+
+test("a user that exists and one that does not are told apart by nothing of ours", async () => {
+  const { place, pbx } = await office();
+  const shapes: string[] = [];
+  for (const user of ["100", "999"]) {
+    const phone = await place.phone({ user, password: PASSWORD });
+    const from = place.network.clock.now();
+    phone.sendsRegister();
+    const { text } = await phone.receives("401 REGISTER");
+    shapes.push(text.replace(/\d+/g, "#"));
+    expect(place.network.clock.now()).toBe(from);
+  }
+  expect(shapes[0]).toBe(shapes[1] ?? "");
+  expect(pbx.registers).toEqual([]);
 });
 
 test("bare challenges and stale nonces are no failures", async () => {
