@@ -69,3 +69,22 @@ test("SIP is never taken for STUN", () => {
     expect(isStun(Buffer.from(text))).toBe(false);
   }
 });
+
+test("no bytes make it throw, or answer with much more than came", () => {
+  const good = request("8022 0005 61626364 65000000 0006 0004 61626364 7001 0000");
+  let state = 1;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 8) % below;
+  };
+  for (let round = 0; round < 5000; round++) {
+    const bytes = Buffer.from(
+      good.subarray(0, random(4) === 0 ? random(good.length + 1) : good.length),
+    );
+    for (let changes = random(4); changes > 0 && bytes.length > 0; changes--) {
+      bytes[random(bytes.length)] = random(256);
+    }
+    const answer = answerBinding(bytes, V6);
+    if (answer !== null) expect(answer.length).toBeLessThanOrEqual(bytes.length + 64);
+  }
+});
