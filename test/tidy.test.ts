@@ -248,6 +248,15 @@ describe("the repository", () => {
     expect(broken).toEqual([]);
   });
 
+  test("each RFC of the README has a file and a test that exist", () => {
+    const rows = rfcRows(read("README.md").text);
+    expect(rows.length).toBeGreaterThan(20);
+    expect(rows.filter((row) => !isShown(row)).map(({ rfc }) => rfc)).toEqual([]);
+    const [row] = rfcRows("| 1, 2 §3 | x | [a](src/main.ts) | [b](test/none.test.ts) |");
+    expect(row?.rfc).toBe("1, 2 §3");
+    expect(row && isShown(row)).toBe(false);
+  });
+
   test("what breaks in practice has a row each, and each row names tests that exist", () => {
     const count = (prefix: string, last: number): string[] =>
       Array.from({ length: last }, (_, at) => `${prefix}${at + 1}`);
@@ -275,4 +284,26 @@ function isTested(tests: string): boolean {
   const named = [...tests.matchAll(/`([^`]+)`/g)].map(([, path = ""]) => path);
   const isTest = (path: string): boolean => /\.(test|lab|e2e)\.ts$/.test(path);
   return named.length > 0 && named.every((path) => isTest(path) && all.includes(path));
+}
+
+type RfcRow = { readonly rfc: string; readonly files: string[]; readonly tests: string[] };
+
+/** The lines `| numbers | what | [file](path), ... | [test](path), ... |`. */
+function rfcRows(text: string): RfcRow[] {
+  const paths = (cell: string): string[] =>
+    [...cell.matchAll(/\]\(([^)]+)\)/g)].map(([, path = ""]) => path);
+  const lines = text.matchAll(/^\| (\d[^|]*) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$/gm);
+  return [...lines].map(([, rfc = "", files = "", tests = ""]) => ({
+    rfc,
+    files: paths(files),
+    tests: paths(tests),
+  }));
+}
+
+function isShown({ files, tests }: RfcRow): boolean {
+  const named = [...files, ...tests];
+  if (files.length === 0 || tests.length === 0) return false;
+  return (
+    named.every((path) => all.includes(path)) && tests.every((path) => path.includes(".test."))
+  );
 }
