@@ -216,7 +216,9 @@ export class OuterSide {
       if (!flow.isOpen || this.#o.isRegistered(flow)) return;
       flow.isUnregistered = true;
       const idle = [...siblings].filter((one) => one.isUnregistered && !this.#o.isRegistered(one));
-      if (idle.length <= limits.connectionsUnregistered) return;
+      // An office whose instance is down for a while is no crowd of strangers.
+      const phones = this.#o.admission.phones(flow.remote.address);
+      if (idle.length <= limits.connectionsUnregistered + phones) return;
       this.#o.count("connections-unregistered");
       idle[0]?.destroy();
     });

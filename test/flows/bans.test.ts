@@ -189,6 +189,11 @@ test("behind an office's NAT the guesser is stopped by user, his colleagues and 
   expect(place.status.bans).toMatchObject([
     { address: HOME_PUBLIC, user: "100@mycompany", reason: "wrong-password" },
   ]);
+  for (let n = 0; n < 60; n += 1) {
+    await guesses(guesser, "wrong", `somebody${n}`);
+    await guesser.receives("401 REGISTER");
+  }
+  expect(place.status.bans).toHaveLength(1);
   await guesses(guesser, PASSWORD);
   const refusal = await guesser.receives("503 REGISTER");
   expect(refusal.header("Retry-After")).toBe("900");

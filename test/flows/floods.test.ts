@@ -56,6 +56,26 @@ test("200 phones behind one NAT come back in one moment, all with BLF: nobody is
   expect(refused).toEqual([]);
 }, 60_000);
 
+test("an office whose instance is down keeps its connections, a crowd of strangers does not", async () => {
+  const state = memoryState();
+  const proxy = { limits: { connectionsUnregistered: 2, firstByteTimeout: 300 } };
+  const first = await placeWithPbx({ state, proxy });
+  for (const phone of await phonesOf(first.place, 5)) await phone.registers();
+  first.place.proxy.close();
+  const place = await Place.open({ state, proxy }, first.place.network);
+  const office = await phonesOf(place, 7);
+  const nat = new Nat({ name: "other", publicAddress: "198.51.100.44" });
+  const strangers = [
+    await place.phone({ nat }),
+    await place.phone({ nat }),
+    await place.phone({ nat }),
+  ];
+  await place.network.elapse(31_000);
+  expect(office.filter(({ wire }) => wire?.isOpen !== true)).toEqual([]);
+  expect(strangers.filter(({ wire }) => wire?.isOpen !== true)).toHaveLength(1);
+  expect(place.status.drops["connections-unregistered"]).toBe(1);
+});
+
 test("a stranger's flood on a connection is told to wait, then the address is banned", async () => {
   const { place } = await placeWithPbx({ proxy: { limits: { refusals: 200 } } });
   const flooder = await place.phone();
