@@ -1,7 +1,8 @@
 /**
  * The side of the instances: for each of our inside addresses UDP and TCP on sipPort and TLS on the next
- * port, and one connection kept to each instance that wants TCP or TLS.
+ * port, and the way to each target of an instance.
  */
+import { canonicalAddress } from "../config/address-class.ts";
 import type { ProxyConfig } from "../config/config.ts";
 import type {
   Connection,
@@ -12,12 +13,15 @@ import type {
   StreamListener,
 } from "../io/types.ts";
 import type { Flow } from "../sip/flow.ts";
-import { DEFAULT_SIP_PORT } from "../sip/locate.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
+import { InnerConnections, type Wanted } from "./inner-connections.ts";
 import type { Instance, Instances } from "./instances.ts";
 import { SIP_TRAFFIC_CLASS } from "./outer-side.ts";
 import type { SideOptions } from "./side.ts";
-import type { StreamFlow } from "./stream-flow.ts";
+import type { Target } from "./targets.ts";
+
+/** Above it a datagram may be cut into fragments, which get lost (RFC 3261 §18.1.1). */
+const LARGE_BYTES = 1300;
 
 /** Our ports on one inside address. */
 type Place = {
@@ -30,12 +34,12 @@ export class InnerSide {
   readonly #o: SideOptions;
   readonly #instances: Instances;
   readonly #places = new Map<string, Place>();
-  readonly #connecting = new Map<string, Promise<StreamFlow>>();
-  readonly #connected = new Map<string, StreamFlow>();
+  readonly #connections: InnerConnections;
 
   constructor(o: SideOptions, instances: Instances) {
     this.#o = o;
     this.#instances = instances;
+    this.#connections = new InnerConnections(o);
   }
 
   /**
@@ -44,11 +48,8 @@ export class InnerSide {
    */
   async open(config: ProxyConfig): Promise<void> {
     const { sipPort } = config.inside;
-    const wanted = new Set<string>();
-    if (config.inside.address !== null) wanted.add(config.inside.address);
-    for (const { insideAddress } of this.#instances.all) {
-      if (insideAddress !== null) wanted.add(insideAddress);
-    }
+    const wanted = new Set(this.#instances.insideAddresses);
+    if (config.inside.address !== null) wanted.add(canonicalAddress(config.inside.address));
     for (const address of wanted) {
       const before = this.#places.get(address);
       if (before?.udp.local.port === sipPort) continue;
@@ -79,27 +80,34 @@ export class InnerSide {
 
   /** True when this is one of our inside addresses. */
   isOurs(address: string): boolean {
-    return this.#places.has(address);
+    return this.#places.has(canonicalAddress(address));
   }
 
-  /** The way to an instance; rejects with one clear line when there is none. */
-  async flowTo(instance: Instance): Promise<Flow> {
-    const { insideAddress, addresses, config } = instance;
-    const address = addresses[0];
-    if (insideAddress === null || address === undefined) {
-      throw new Error(instance.reason ?? "no address");
+  /** The way to a target, for so many bytes; rejects with one clear line when there is none. */
+  async flowTo(instance: Instance, target: Target, bytes = 0): Promise<Flow> {
+    const { insideAddress, address, port } = target;
+    const { transport, largeOverTcp } = instance.config.sip;
+    if (insideAddress === null) throw new Error(`no route to ${address}`);
+    if (transport !== "udp") {
+      return this.#connections.to(this.#wanted(instance, target, transport, insideAddress));
     }
-    const remote = { address, port: config.sip.port ?? DEFAULT_SIP_PORT };
-    if (config.sip.transport !== "udp") return this.#connection(instance, insideAddress, remote);
+    if (largeOverTcp && bytes > LARGE_BYTES) {
+      const open = this.#connections.openTo(this.#wanted(instance, target, "tcp", insideAddress));
+      if (open !== null) return open;
+    }
     const place = this.#places.get(insideAddress);
     if (place === undefined) throw new Error(`no port on ${insideAddress}`);
-    return new DatagramFlow("inner", place.udp, remote, insideAddress);
+    return new DatagramFlow("inner", place.udp, { address, port }, insideAddress);
   }
 
   close(): void {
     for (const place of this.#places.values()) closePlace(place);
     this.#places.clear();
-    for (const flow of this.#connected.values()) flow.destroy();
+    this.#connections.close();
+  }
+
+  #wanted(instance: Instance, target: Target, transport: "tcp" | "tls", address: string): Wanted {
+    return { instance, target, transport, inside: { address, port: this.portFor(transport) } };
   }
 
   async #openPlace(address: string, config: ProxyConfig): Promise<Place> {
@@ -137,62 +145,24 @@ export class InnerSide {
     const place = this.#places.get(inside);
     if (place === undefined) return;
     if (!this.#instances.hasAddress(address)) return this.#o.count("inside-stranger");
-    this.#instances.seen({ address, port }, "udp");
     const flow = new DatagramFlow("inner", place.udp, { address, port }, inside);
     this.#o.receive(bytes, flow);
   }
 
   #accept(connection: Connection, inside: string): ConnectionEvents {
-    const flow = this.#o.makeStreamFlow("inner", inside, () => {});
+    const flow = this.#o.makeStreamFlow(
+      "inner",
+      () => inside,
+      () => {},
+    );
     flow.listenPort = this.portFor(connection.transport);
     const events = flow.attach(connection, false);
     // Nobody but an instance has business here.
-    if (this.#instances.hasAddress(connection.remote.address)) {
-      this.#instances.seen(connection.remote, connection.transport);
-    } else {
+    if (!this.#instances.hasAddress(connection.remote.address)) {
       this.#o.count("inside-stranger");
       flow.destroy();
     }
     return events;
-  }
-
-  #connection(instance: Instance, inside: string, remote: Endpoint): Promise<StreamFlow> {
-    const key = `${instance.name.toLowerCase()} ${inside} ${remote.address} ${remote.port}`;
-    const open = this.#connected.get(key);
-    if (open?.isOpen === true) return Promise.resolve(open);
-    const pending = this.#connecting.get(key);
-    if (pending !== undefined) return pending;
-    const fresh = this.#connect(instance, inside, remote, key);
-    this.#connecting.set(key, fresh);
-    const forget = (): void => void this.#connecting.delete(key);
-    fresh.then(forget, forget);
-    return fresh;
-  }
-
-  async #connect(
-    instance: Instance,
-    inside: string,
-    remote: Endpoint,
-    key: string,
-  ): Promise<StreamFlow> {
-    const { sip, address } = instance.config;
-    const flow = this.#o.makeStreamFlow("inner", inside, () => {
-      if (this.#connected.get(key) === flow) this.#connected.delete(key);
-    });
-    flow.listenPort = this.portFor(sip.transport);
-    const connection = await this.#o.world.connectStream({
-      local: { address: inside },
-      remote,
-      ...(sip.transport === "tls"
-        ? { tls: { serverName: address, verify: sip.verifyTls, caPem: sip.caPem } }
-        : {}),
-      timeoutMs: this.#o.settings().limits.connectTimeout * 1000,
-      events: flow.events,
-    });
-    flow.attach(connection, false);
-    this.#instances.seen(remote, sip.transport);
-    this.#connected.set(key, flow);
-    return flow;
   }
 }
 

@@ -11,9 +11,12 @@ async function instancesAt(address: string): Promise<Instances> {
   return await Instances.create({
     world: {
       resolve: async (host) => ({ addresses: [host], ttlSeconds: null }),
+      resolveService: async () => [],
       sourceAddressFor: async () => "fd00::1",
+      clock: { now: () => 0, after: () => ({ cancel() {} }) },
     },
     log,
+    limits: { targets: 16, targetRest: 30, targetRestMax: 300, dnsInterval: 60 },
     insideAddress: null,
     configs: config.instances,
   });

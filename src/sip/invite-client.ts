@@ -81,6 +81,13 @@ export class InviteClient implements ClientTransaction {
     if (this.#state === "proceeding") this.#sendCancel();
   }
 
+  abandon(): void {
+    if (this.#state === "calling") {
+      this.#timer.start(this.#options.host.timers.timerBMs, () => this.#expire());
+    }
+    this.cancel();
+  }
+
   /** The transport is gone. After the final response that concerns nobody. */
   fail(reason: string): void {
     if (this.isFinal) return;

@@ -79,6 +79,10 @@ export class NonInviteClient implements ClientTransaction {
   /** Only an INVITE can be cancelled (RFC 3261 §9.1). */
   cancel(): void {}
 
+  abandon(): void {
+    if (!this.isFinal) this.#terminate();
+  }
+
   fail(reason: string): void {
     if (this.isFinal) return;
     this.#terminate();

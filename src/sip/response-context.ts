@@ -59,6 +59,8 @@ type Branch = {
   /** No final response yet. */
   isOpen: boolean;
   isCancelled: boolean;
+  /** Another one was tried in its place: only a 2xx to INVITE still counts. */
+  isAbandoned: boolean;
 };
 
 type Arrival = {
@@ -96,7 +98,9 @@ export class ResponseContext {
     branch.client = this.#options.table.send(request, flow, {
       response: (response) => this.#receive(branch, response),
       timeout: () => this.#timeout(branch),
-      failed: () => this.#close(branch, this.#local(503), "transport"),
+      failed: () => {
+        if (!branch.isAbandoned) this.#close(branch, this.#local(503), "transport");
+      },
     });
     if (!branch.isOpen) return branch.id;
     if (branch.isCancelled) branch.client.cancel();
@@ -115,6 +119,29 @@ export class ResponseContext {
     this.#end();
   }
 
+  /** The request went out there and nothing has come back, not even a 100. */
+  isSilent(id: BranchId): boolean {
+    const branch = this.#branches[id];
+    const state = branch?.client?.state;
+    return branch?.isOpen === true && (state === "calling" || state === "trying");
+  }
+
+  /**
+   * Waits for this branch no longer, since another has the request. `last`: there is no other, and the
+   * branch has failed with a 503 that is made here.
+   */
+  abandon(id: BranchId, last = false): void {
+    const branch = this.#branches[id];
+    if (branch === undefined || !branch.isOpen) return;
+    branch.isAbandoned = true;
+    branch.isCancelled = true;
+    branch.timerC.stop();
+    branch.client?.abandon();
+    if (last) return this.#close(branch, this.#local(503), "timeout");
+    branch.isOpen = false;
+    this.#work();
+  }
+
   #addBranch(): Branch {
     const branch: Branch = {
       id: this.#branches.length,
@@ -123,12 +150,14 @@ export class ResponseContext {
       client: null,
       isOpen: !this.#isClosed && !this.#server.isFinal,
       isCancelled: false,
+      isAbandoned: false,
     };
     this.#branches.push(branch);
     return branch;
   }
 
   #receive(branch: Branch, response: SipResponse): void {
+    if (branch.isAbandoned && (response.status < 200 || response.status >= 300)) return;
     if (response.status >= 200) this.#close(branch, response, "received");
     else if (response.status > 100 && this.#server.isInvite) {
       this.#startTimerC(branch);
@@ -140,6 +169,7 @@ export class ResponseContext {
 
   /** To a non-INVITE no 408 is sent: the sender has given up at the same time (RFC 4320 §4.2). */
   #timeout(branch: Branch): void {
+    if (branch.isAbandoned) return;
     if (this.#server.isInvite) {
       this.#close(branch, this.#local(this.#isCancelled ? 487 : 408), "timeout");
       return;
