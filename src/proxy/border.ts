@@ -208,6 +208,7 @@ export class Border {
 
   #outward(message: SipMessage, { instance, flow }: Pick<Passage, "instance" | "flow">): void {
     const { hideSoftware } = instance.config.sip;
+    const names = this.#names.of(instance);
     const isSoftware = (name: string): boolean => name === "server" || name === "user-agent";
     applyRules(message, {
       isDropped: (name) =>
@@ -215,10 +216,9 @@ export class Border {
         name === "service-route" ||
         isSource(name, instance) ||
         (hideSoftware && isSoftware(name)),
-      touches: (text, name) =>
-        name === "refer-to" || text.includes(";pq=") || this.#names.isIn(instance, text),
+      touches: (text, name) => name === "refer-to" || text.includes(";pq=") || names.isIn(text),
       change: (text, name) => {
-        const own = this.#names.hide(instance, mapUris(text, toPhone));
+        const own = names.hide(mapUris(text, toPhone));
         if (name !== "refer-to") return own;
         // Replaces and the like stay behind the URI (RFC 3891 §3).
         const place = outerPlace(this.#core(), flow);
@@ -235,7 +235,7 @@ export class Border {
     const masked = this.masks.mask(uri, instance.tag, place, isSecure);
     if (masked !== null) return masked;
     this.#core().count("contact-too-long");
-    return this.#names.hide(instance, uri);
+    return this.#names.of(instance).hide(uri);
   }
 }
 

@@ -5,7 +5,15 @@
 import type { Core } from "./core.ts";
 import type { Instance } from "./instances.ts";
 
-type Known = { readonly key: string; readonly names: readonly string[]; readonly pattern: RegExp };
+/** The names that are hidden now, to be asked for once a message. */
+export type Hidden = {
+  /** A quick look: most lines hold none. */
+  isIn(text: string): boolean;
+  hide(text: string): string;
+};
+
+/** What the names were made of: another of these objects means other names. */
+type Known = { readonly made: readonly unknown[]; readonly hidden: Hidden };
 
 export class InsideNames {
   readonly #core: () => Core;
@@ -15,25 +23,13 @@ export class InsideNames {
     this.#core = core;
   }
 
-  /** A quick look: most lines hold none. */
-  isIn(instance: Instance, text: string): boolean {
-    return this.#of(instance).names.some((name) => text.includes(name));
-  }
-
-  hide(instance: Instance, text: string): string {
-    const { names, pattern } = this.#of(instance);
-    if (!names.some((name) => text.includes(name))) return text;
-    return text.replace(pattern, instance.name);
-  }
-
-  #of(instance: Instance): Known {
-    const names = this.#namesOf(instance);
-    const key = names.join(" ");
+  of(instance: Instance): Hidden {
+    const made = [this.#core().settings(), instance.config, instance.addresses];
     const known = this.#known.get(instance);
-    if (known?.key === key) return known;
-    const fresh = { key, names, pattern: patternOf(names) };
-    this.#known.set(instance, fresh);
-    return fresh;
+    if (known?.made.every((one, at) => one === made[at])) return known.hidden;
+    const hidden = hiddenOf(this.#namesOf(instance), instance.name);
+    this.#known.set(instance, { made, hidden });
+    return hidden;
   }
 
   /** What phones know anyway (our address outside, the instance's domains) is not hidden. */
@@ -49,6 +45,16 @@ export class InsideNames {
     const hidden = inside.filter((one) => one !== null && !shown.has(one.toLowerCase()));
     return [...new Set(hidden as string[])];
   }
+}
+
+function hiddenOf(names: readonly string[], shown: string): Hidden {
+  const pattern = patternOf(names);
+  // Names and IPv6 addresses may be written in any case, which is dearer to look for.
+  const numbers = names.filter((name) => !/[a-z]/i.test(name));
+  const lettered = names.length === numbers.length ? null : new RegExp(pattern.source, "i");
+  const isIn = (text: string): boolean =>
+    numbers.some((name) => text.includes(name)) || lettered?.test(text) === true;
+  return { isIn, hide: (text) => (isIn(text) ? text.replace(pattern, shown) : text) };
 }
 
 /** As a whole host, with its brackets and port; not as the end or the beginning of a longer one. */

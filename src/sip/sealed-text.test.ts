@@ -35,6 +35,17 @@ describe("a sealed text", () => {
     expect(seals.open("not a seal", "a")).toBeNull();
   });
 
+  test("thousands of others in between change nothing", () => {
+    const sealed = seals.seal(text, "a")!;
+    for (let count = 0; count < 2000; count++) {
+      const other = seals.seal(`${text}${count}`, "a")!;
+      expect(seals.open(other, "a")).toBe(`${text}${count}`);
+      expect(seals.open(other, "b")).toBeNull();
+    }
+    expect(seals.seal(text, "a")).toBe(sealed);
+    expect(seals.open(sealed, "a")).toBe(text);
+  });
+
   test("what is too long to be carried is not sealed, nor looked at", () => {
     expect(seals.seal("x".repeat(LONGEST_SEAL), "a")).toBeNull();
     expect(seals.seal("x".repeat(286), "a")?.length).toBeLessThanOrEqual(LONGEST_SEAL);

@@ -18,6 +18,9 @@ const HEAD_BYTES = 1 + MAC_BYTES;
 const IV_BYTES = 16;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
+/** An instance names the same Contact in each of its calls: the last few are not computed again. */
+const MOST_KNOWN = 512;
+
 /** Longest seal: what a URI of a phone and of Asterisk (512) bears. */
 export const LONGEST_SEAL = 400;
 
@@ -25,6 +28,8 @@ type Secrets = { readonly number: number; readonly mac: Buffer; readonly cipher:
 
 export class SealedTexts {
   readonly #keys: readonly Secrets[];
+  readonly #sealed = new Map<string, string | null>();
+  readonly #opened = new Map<string, string>();
 
   /** The first key seals, all of them open. */
   constructor(keys: readonly TokenKey[]) {
@@ -40,6 +45,14 @@ export class SealedTexts {
 
   /** `context` is not in the seal and must be the same to open it. Null: too long to be carried. */
   seal(text: string, context: string): string | null {
+    const known = this.#sealed.get(`${context}\0${text}`);
+    if (known !== undefined) return known;
+    const sealed = this.#seal(text, context);
+    remember(this.#sealed, `${context}\0${text}`, sealed);
+    return sealed;
+  }
+
+  #seal(text: string, context: string): string | null {
     const key = this.#keys[0]!;
     const plain = Buffer.from(text, "latin1");
     const mac = macOf(key, plain, context);
@@ -50,6 +63,15 @@ export class SealedTexts {
 
   /** null: not one of ours, made by another proxy or for something else, or changed on the way. */
   open(sealed: string, context: string): string | null {
+    const known = this.#opened.get(`${context}\0${sealed}`);
+    if (known !== undefined) return known;
+    const text = this.#open(sealed, context);
+    // What opens to nothing is not remembered: strangers could fill the memory with it.
+    if (text !== null) remember(this.#opened, `${context}\0${sealed}`, text);
+    return text;
+  }
+
+  #open(sealed: string, context: string): string | null {
     if (sealed.length > LONGEST_SEAL || !BASE64URL.test(sealed)) return null;
     const bytes = Buffer.from(sealed, "base64url");
     // A last character with spare bits set would be a second way to write the same seal.
@@ -60,6 +82,17 @@ export class SealedTexts {
     const plain = crypt(key, mac, bytes.subarray(HEAD_BYTES));
     return timingSafeEqual(macOf(key, plain, context), mac) ? plain.toString("latin1") : null;
   }
+}
+
+/** Keeps its size: the oldest goes. */
+function remember<T>(known: Map<string, T>, key: string, value: T): void {
+  if (known.size >= MOST_KNOWN) {
+    for (const oldest of known.keys()) {
+      known.delete(oldest);
+      break;
+    }
+  }
+  known.set(key, value);
 }
 
 function macOf(key: Secrets, plain: Uint8Array, context: string): Buffer {

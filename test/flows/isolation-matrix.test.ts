@@ -12,14 +12,14 @@ import { type Ends, phoneCalls } from "./talk.ts";
 
 const HOST_NAME = "pbx.inside.example.net";
 /** Anything of the inside: addresses of 10.0.0.0/8, its names. */
-const INSIDE_TEXT = /10\.0\.\d+\.\d+|inside\.example/;
+const INSIDE_TEXT = /10\.0\.\d+\.\d+|inside\.example/i;
 
 /** Lines a telephone system may add anywhere, each naming the inside in its own way. */
 const LEAKS = [
   ["Warning", `399 ${PBX}:5060 "noisy", 307 ${HOST_NAME} "odd"`],
   ["Call-Info", `<http://${PBX}/photo.jpg>;purpose=icon, <sip:${PBX}>;answer-after=0`],
   ["Alert-Info", `<http://${HOST_NAME}:8088/ring.wav>`],
-  ["Error-Info", `<sip:${PBX}:5060>`],
+  ["Error-Info", `<sip:${PBX}:5060>, <sip:PBX.Inside.Example.NET>`],
   ["P-Asserted-Identity", `"Bob" <sip:200@${PBX}>, <tel:200>`],
   ["Remote-Party-ID", `"Bob" <sip:200@${PBX}:5060>;party=calling`],
   ["Diversion", `<sip:300@${PBX}>;reason=unconditional`],
