@@ -22,7 +22,13 @@ import { Masks } from "./masks.ts";
 import { mapUris, requestUriInside, toInside, toPhone } from "./phone-contact.ts";
 import { phoneUri } from "./phone-uri.ts";
 import { makesDialog, type Place, RouteTokens, routeUri } from "./routes.ts";
-import { applyRules, changeContacts, removeSdp, restoreEnds } from "./texts.ts";
+import {
+  applyRules,
+  changeContactParams,
+  changeContacts,
+  removeSdp,
+  restoreEnds,
+} from "./texts.ts";
 
 /** One request on its way through: between which phone and which instance. */
 export type Passage = {
@@ -119,6 +125,8 @@ export class Border {
     const hops = response.headers.values("service-route");
     this.#outward(response, o);
     response.headers.remove("record-route");
+    const names = this.#names.of(o.instance);
+    changeContactParams(response, (text) => names.hide(text));
     if (hops.length > 0 && o.phone !== null) {
       // RFC 3608: what the phone shall send its requests by.
       const uri = routeUri(outerPlace(this.#core(), o.flow), this.#user(o.phone, hops));

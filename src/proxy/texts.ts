@@ -63,7 +63,19 @@ export function removeSdp(message: SipMessage): void {
   message.headers.remove("content-type");
 }
 
-/** null from `change` takes a Contact away; one that cannot be read goes to `unreadable`. */
+/** What stands behind the URI of each Contact: GRUUs that a registrar has made (RFC 5627 §5.3). */
+export function changeContactParams(message: SipMessage, change: (text: string) => string): void {
+  message.headers.map((line) => {
+    if (line.name !== "contact") return line;
+    const value = headerLineValue(line);
+    const end = value.indexOf(">") + 1;
+    const params = change(value.slice(end));
+    if (params === value.slice(end)) return line;
+    return makeHeaderLine("contact", value.slice(0, end) + params);
+  });
+}
+
+/** A Contact that cannot be read passes or is dropped. */
 export function changeContacts(
   message: SipMessage,
   change: (uri: string) => string,

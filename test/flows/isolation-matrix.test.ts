@@ -157,12 +157,16 @@ test("the answer to a REGISTER", async () => {
     if (message.method !== "REGISTER") return false;
     const own = message.header("Contact");
     const others = `<sip:101@${PBX}:5060>, <sip:100@10.0.9.9>`;
-    const contact = `${own};expires=60, ${others}`;
+    const gruu = `;pub-gruu="sip:100@${PBX};gr=1"`;
+    const contact = `${own};expires=60${gruu}, ${others}`;
     const headers = [["Contact", contact], ["Service-Route", `<sip:${PBX};lr>`], ...LEAKS] as const;
     pbx.answers(received, 200, { headers });
     return true;
   };
-  for (let count = 0; count < 5; count++) await phone.registers();
+  for (let count = 0; count < 5; count++) {
+    const answer = await phone.registers();
+    expect(answer.header("Contact")).toEndWith(';pub-gruu="sip:100@mycompany;gr=1"');
+  }
   expectNothingInside(place);
 });
 
