@@ -157,16 +157,32 @@ export class FromPhone {
       if (masked.instanceTag !== tag) return { refuse: 403, reason: "other-instance" };
       request.uri = masked.uri;
     }
-    const instance = tag === null ? this.#named(request) : instances.byTag(tag);
+    const instance = tag === null ? this.#named(request, flow) : instances.byTag(tag);
     if (instance === undefined) return tag === null ? this.#unnamed(request) : "unknown";
     const claim = { request, flow, instance, token, isProven: tag !== null };
     const problem = identityProblem(this.#core, claim);
     return problem === null ? { instance, token, hidden } : { refuse: 403, reason: problem };
   }
 
-  #named(request: SipRequest): Instance | undefined {
-    const asked = instanceOf(this.#core, request.uri);
+  #named(request: SipRequest, flow: Flow): Instance | undefined {
+    const asked = instanceOf(this.#core, request.uri) ?? this.#byAddress(request, flow);
     return asked ?? this.#byCall(request) ?? this.#byCaller(request);
+  }
+
+  /**
+   * In bodies (Message-Account, the targets of dialog-info) an instance names itself by its address, and
+   * phones dial what they read there. Who is registered at it may; to anybody else it is no name.
+   */
+  #byAddress({ uri, method }: SipRequest, flow: Flow): Instance | undefined {
+    if (method === "REGISTER" || !isSipUri(uri)) return undefined;
+    const own = this.#core.bindings.onFlow(flow.id);
+    if (own.length === 0) return undefined;
+    const host = canonicalAddress(plainHost(parseSipUri(uri).host));
+    return this.#core.instances.all.find(
+      ({ name, addresses }) =>
+        own.some(({ instance }) => instance === name) &&
+        addresses.some((address) => canonicalAddress(address) === host),
+    );
   }
 
   #unnamed(request: SipRequest): Choice {
