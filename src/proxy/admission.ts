@@ -239,7 +239,9 @@ export class Admission {
     if (!this.#flows.take(flow.id, nowMs, own)) return "requests-per-flow";
     if (isTrusted) return null;
     const rate = this.#rate(source, limits.requestsPerSecond);
-    return this.#requests.take(source, nowMs, rate) ? null : "requests-per-address";
+    // Whoever forges an office's address shall not use up what its phones may send.
+    const key = this.isProven(flow) ? source : `${source} unproven`;
+    return this.#requests.take(key, nowMs, rate) ? null : "requests-per-address";
   }
 
   #rate(source: string, perSecond: number): Rate {

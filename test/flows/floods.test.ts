@@ -113,6 +113,24 @@ test("a flooder behind an office's NAT loses his connection, the office nothing"
   expect((await own.registers()).status).toBe(200);
 });
 
+test("datagrams forged with an office's address do not use up what its phones may send", async () => {
+  const { place } = await placeWithPbx(UDP);
+  const own = await place.phone({ transport: "udp" });
+  expect((await own.registers()).status).toBe(200);
+  // Other ports of the same address.
+  for (let port = 0; port < 4; port += 1) {
+    const forged = await place.phone({
+      transport: "udp",
+      user: "666",
+      address: `192.168.9.${port}`,
+    });
+    for (let n = 0; n < 450; n += 1) forged.sendsRegister({ headers: [["To-Be-Ignored", `${n}`]] });
+  }
+  await place.network.settle();
+  expect(place.status.drops["requests-per-address"]).toBeGreaterThan(0);
+  expect((await own.registers()).status).toBe(200);
+});
+
 test("what the instance grants counts towards no rate", async () => {
   const { place } = await placeWithPbx();
   const phone = await place.phone();
