@@ -35,6 +35,8 @@ const status: ProxyStatus = {
     a: {
       reachable: true,
       reason: null,
+      targets: [],
+      dns: null,
       routing: "path",
       routingReason: "",
       flows: 0,
@@ -44,6 +46,8 @@ const status: ProxyStatus = {
     b: {
       reachable: null,
       reason: null,
+      targets: [],
+      dns: null,
       routing: "path",
       routingReason: "",
       flows: 0,

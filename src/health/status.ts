@@ -22,10 +22,25 @@ export type Listening = {
   readonly sipInside: readonly string[];
 };
 
+/** One address of an instance (SRV, A, AAAA), in the order in which they are tried. */
+export type TargetStatus = {
+  readonly at: string;
+  readonly priority: number;
+  readonly weight: number;
+  /** null = nothing was sent to it yet. */
+  readonly reachable: boolean | null;
+  readonly reason: string | null;
+  /** ISO 8601: tried last until then, since it failed or asked for it; null = not resting. */
+  readonly restsUntil: string | null;
+};
+
 export type InstanceStatus = {
   /** null = nothing was sent to it yet. */
   readonly reachable: boolean | null;
   readonly reason: string | null;
+  readonly targets: readonly TargetStatus[];
+  /** Why its name could not be looked up last time (what was known before stays in use); else null. */
+  readonly dns: string | null;
   readonly routing: "path" | "contact";
   readonly routingReason: string;
   readonly flows: number;

@@ -63,6 +63,8 @@ export class Attempts {
   readonly #request: (target: Target) => SipRequest;
   #context: ResponseContext | null = null;
   #current: Try | null = null;
+  readonly #tried = new Map<BranchId, Target>();
+  #answeredBy: Target | null = null;
   #timer: Timer | null = null;
   /** Something came back, so that the request is being dealt with. */
   #isHeard = false;
@@ -82,9 +84,9 @@ export class Attempts {
     if (targets.length === 0) this.#lastReason = instance.reason ?? "no address";
   }
 
-  /** The target that has the request now. */
-  get target(): Target | null {
-    return this.#current?.target ?? null;
+  /** The target whose response came last. */
+  get answeredBy(): Target | null {
+    return this.#answeredBy;
   }
 
   /** Sends to the first target there is a way to; rejects with the last reason when there is none. */
@@ -104,6 +106,8 @@ export class Attempts {
    */
   judge(response: SipResponse, branch: BranchId, origin: ResponseOrigin): Promise<boolean> | null {
     const current = this.#current;
+    if (origin === "received") this.#answeredBy = this.#tried.get(branch) ?? null;
+    // A 2xx of one that was given up still counts for the sender.
     if (current === null || current.branch !== branch) return null;
     this.stop();
     if (origin === "received") this.#received(current.target, response);
@@ -158,6 +162,7 @@ export class Attempts {
     if (context === null) return;
     const branch = context.forward(this.#request(target), flow);
     this.#current = { branch, target, flow };
+    this.#tried.set(branch, target);
     this.stop();
     // The usual case, one target that is well, has the time that RFC 3261 gives it.
     const isUrgent = this.#left.length > 0 || this.#instance.targets.isResting(target);

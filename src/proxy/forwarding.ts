@@ -151,7 +151,7 @@ export class Forwarding {
     if (response.status >= 200 && response.status < 300) o.accepted?.();
     if (call === null) return response;
     if (o.transaction.isInvite && onward instanceof Attempts && response.status < 300) {
-      call.target = onward.target;
+      call.target = onward.answeredBy;
     }
     if (response.status >= 200 && response.status < 300 && this.#core.calls.isAlive(call)) {
       // Both ends are who they say: the phone may have come back from another address since.

@@ -4,6 +4,7 @@ import type {
   InstanceStatus,
   ProxyState,
   ProxyStatus,
+  TargetStatus,
   Warning,
 } from "../health/status.ts";
 import type { MediaSessions } from "../media/media-sessions.ts";
@@ -12,6 +13,7 @@ import type { Core } from "./core.ts";
 import type { Counters } from "./counters.ts";
 import type { Instance } from "./instances.ts";
 import type { LimitWatch } from "./limit-watch.ts";
+import type { Target } from "./targets.ts";
 import type { Warnings } from "./warnings.ts";
 
 type Sources = {
@@ -29,11 +31,26 @@ function instanceStatus(core: Core, instance: Instance): InstanceStatus {
   return {
     reachable,
     reason,
+    targets: instance.targets.preferred.map((target) => targetStatus(core, target)),
+    dns: instance.lookUpError,
     routing,
     routingReason,
     flows: core.bindings.flows(name),
     sessions: core.calls.countOf(name),
     requests: core.requests.of(name),
+  };
+}
+
+function targetStatus(core: Core, target: Target): TargetStatus {
+  const { priority, weight, reachable, reason, restUntilMs } = target;
+  const isResting = restUntilMs > core.clock.now();
+  return {
+    at: formatEndpoint(target),
+    priority,
+    weight,
+    reachable,
+    reason: target.insideAddress === null ? "no route" : reason,
+    restsUntil: isResting ? new Date(restUntilMs).toISOString() : null,
   };
 }
 

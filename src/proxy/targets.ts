@@ -38,6 +38,11 @@ export class Targets {
     return this.#listed;
   }
 
+  /** For the reader: by priority, the heavier first. */
+  get preferred(): readonly Target[] {
+    return [...this.#listed].sort((a, b) => a.priority - b.priority || b.weight - a.weight);
+  }
+
   /** Also those that it has named until lately: their dialogs go on. */
   get all(): readonly Target[] {
     return [...this.#listed, ...this.#former.keys()];

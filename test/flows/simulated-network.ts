@@ -73,6 +73,7 @@ export class SimulatedNetwork {
     this.streams = new SimulatedStreams({
       enqueue: (deliver) => void this.#queue.push(deliver),
       ephemeralPort: () => this.ephemeralPort(),
+      after: (delayMs, fire) => void this.clock.after(delayMs, fire),
       record: (transport, from, to, bytes) => void this.#record(transport, from, to, bytes),
     });
   }

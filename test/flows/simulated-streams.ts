@@ -20,6 +20,7 @@ export type Place = { readonly address: string; readonly nat: Nat | null };
 type Wire = {
   enqueue(deliver: () => void): void;
   ephemeralPort(): number;
+  after(delayMs: number, fire: () => void): void;
   record(transport: "tcp" | "tls", from: Endpoint, to: Endpoint, bytes: Uint8Array): void;
 };
 
@@ -82,6 +83,7 @@ class End implements Connection {
 export class SimulatedStreams {
   readonly #wire: Wire;
   readonly #listeners = new Map<string, ListenStreamOptions>();
+  readonly #swallowing = new Set<string>();
   #ends: End[] = [];
 
   constructor(wire: Wire) {
@@ -113,6 +115,7 @@ export class SimulatedStreams {
 
   async connect(place: Place, options: ConnectStreamOptions): Promise<Connection> {
     const { remote } = options;
+    if (this.#swallowing.has(remote.address)) return this.#nobody(options);
     const atHome = place.nat === null ? undefined : this.#listener(place.nat, remote);
     const listener = atHome ?? this.#listener(null, remote);
     if (isIP(remote.address) === 0 || listener === undefined) {
@@ -130,6 +133,18 @@ export class SimulatedStreams {
       throw new Error("closed by the peer");
     }
     return this.#join(isTls ? "tls" : "tcp", local, seen, options, listener);
+  }
+
+  /** A firewall there drops what opens connections: they come to nothing after their time. */
+  swallows(address: string): void {
+    this.#swallowing.add(address);
+  }
+
+  #nobody({ timeoutMs }: ConnectStreamOptions): Promise<never> {
+    return new Promise((_, reject) => {
+      const late = (): void => reject(new Error(`no connection within ${timeoutMs} ms`));
+      this.#wire.after(timeoutMs, late);
+    });
   }
 
   /** The line breaks and both ends hear of it. */

@@ -144,7 +144,7 @@ function Row({
       </td>
       <td>{address}</td>
       <td>
-        {option("sip.transport", sip.transport)} {sip.port}
+        {option("sip.transport", sip.transport)} {sip.port ?? ""}
       </td>
       <td>{option("media", media)}</td>
       <td>

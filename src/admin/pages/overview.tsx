@@ -1,5 +1,6 @@
 /** The first page: every proxy as it is seen, instances, warnings, interfaces. */
 import { Hono } from "hono";
+import type { TargetStatus } from "../../health/status.ts";
 import type { AdminEnv } from "../api/problem.ts";
 import type { InterfaceReport, ObservedProxy } from "../operations.ts";
 import { Page, send } from "./layout.tsx";
@@ -50,13 +51,36 @@ export function InstanceSeen(o: { view: View; name: string; all: readonly Observ
   if (seen.length === 0) return <p class="hint">{t("instance.no-proxy")}</p>;
   return (
     <ul class="plain">
-      {seen.map(({ proxy, reachable, reason }) => (
+      {seen.map(({ proxy, reachable, reason, targets, dns }) => (
         <li>
           {proxy}{" "}
           <span class={`state ${reachStates.get(reachable) ?? "unknown"}`}>
             {reachable === null ? t("reach.unknown") : t(reachable ? "reach.yes" : "reach.no")}
           </span>
           {reason !== null && <span class="reason"> {reason}</span>}
+          {dns !== null && <span class="reason"> {t("reach.dns", { reason: dns })}</span>}
+          {targets.length > 1 && <Targets view={view} targets={targets} />}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Where an instance is by DNS, in the order in which its addresses are tried. */
+function Targets({ view, targets }: { view: View; targets: readonly TargetStatus[] }) {
+  const { t } = view;
+  return (
+    <ul>
+      {targets.map(({ at, priority, weight, reachable, reason, restsUntil }) => (
+        <li>
+          {t("reach.target", { at, priority, weight })}{" "}
+          <span class={`state ${reachStates.get(reachable) ?? "unknown"}`}>
+            {reachable === null ? t("reach.unknown") : t(reachable ? "reach.yes" : "reach.no")}
+          </span>
+          {reason !== null && <span class="reason"> {reason}</span>}
+          {restsUntil !== null && (
+            <span class="reason"> {t("reach.rests", { until: restsUntil })}</span>
+          )}
         </li>
       ))}
     </ul>
