@@ -114,7 +114,13 @@ test("a flooder behind an office's NAT loses his connection, the office nothing"
 });
 
 test("datagrams forged with an office's address do not use up what its phones may send", async () => {
-  const { place } = await placeWithPbx(UDP);
+  const { place, pbx } = await placeWithPbx(UDP);
+  const usual = pbx.automatic;
+  pbx.automatic = (received) => {
+    if (!received.message.text.includes("To-Be-Refused")) return usual(received);
+    pbx.answers(received, 401, { headers: [["WWW-Authenticate", 'Digest nonce="n"']] });
+    return true;
+  };
   const own = await place.phone({ transport: "udp" });
   expect((await own.registers()).status).toBe(200);
   // Other ports of the same address.
@@ -124,7 +130,7 @@ test("datagrams forged with an office's address do not use up what its phones ma
       user: "666",
       address: `192.168.9.${port}`,
     });
-    for (let n = 0; n < 450; n += 1) forged.sendsRegister({ headers: [["To-Be-Ignored", `${n}`]] });
+    for (let n = 0; n < 450; n += 1) forged.sendsRegister({ headers: [["To-Be-Refused", `${n}`]] });
   }
   await place.network.settle();
   expect(place.status.drops["requests-per-address"]).toBeGreaterThan(0);
