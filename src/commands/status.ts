@@ -41,6 +41,14 @@ async function ask(socket: string): Promise<ProxyStatus | null> {
   }
 }
 
+/** The rest is in --json. */
+const BANS_SHOWN = 20;
+
+function formatBan({ address, user, reason, until }: ProxyStatus["bans"][number]): string {
+  const who = user === null ? address : `${user} from ${address === "*" ? "everywhere" : address}`;
+  return `  banned until ${until}: ${who} (${reason})`;
+}
+
 function formatStatus(status: ProxyStatus): string {
   const { sip, media } = status;
   const ports = Object.entries(status.listening).map(([name, at]) => `${name} ${at}`);
@@ -56,6 +64,10 @@ function formatStatus(status: ProxyStatus): string {
     `  sip: ${sip.connections} connections, ${sip.flows} registered, ${sip.dialogs} calls, ${sip.transactions} transactions`,
     `  media: ${media.sessions} sessions, ports ${media.portsInUse} in use, ${media.portsResting} resting, ${media.portsTotal} in all`,
     ...instances,
+    ...status.bans.slice(0, BANS_SHOWN).map(formatBan),
+    ...(status.bans.length > BANS_SHOWN
+      ? [`  and ${status.bans.length - BANS_SHOWN} more bans`]
+      : []),
     ...(drops.length === 0 ? [] : [`  drops: ${drops.join(", ")}`]),
     ...status.warnings.map((warning) => `  WARNING ${warning.code}: ${warning.text}`),
     ...(status.config.error === null ? [] : [`  CONFIG REFUSED: ${status.config.error}`]),

@@ -63,7 +63,9 @@ test("every figure is a metric with help and type", () => {
   expect(text).toContain('# TYPE pequod_sip_dialogs gauge\npequod_sip_dialogs{proxy="dmz"} 4\n');
   expect(text).toContain('pequod_drops_total{proxy="dmz",reason="malformed"} 10\n');
   expect(text).toContain('pequod_instance_reachable{proxy="dmz",instance="a"} 1\n');
-  expect(text).not.toContain('instance="b"');
+  expect(text).toContain('pequod_bans{proxy="dmz"} 0\n');
+  expect(text).toContain('pequod_instance_requests{proxy="dmz",instance="a"} 0\n');
+  expect(text).not.toContain('pequod_instance_reachable{proxy="dmz",instance="b"}');
   for (const line of text.trim().split("\n")) {
     expect(line).toMatch(/^(# (HELP|TYPE) pequod_\w+ .+|pequod_\w+\{[^}]*\} \d+)$/);
   }

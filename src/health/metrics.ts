@@ -49,6 +49,13 @@ export function formatMetrics(status: ProxyStatus): string {
         .map(([name, instance]) => [{ proxy, instance: name }, instance.reachable ? 1 : 0]),
     ),
     metric(
+      "instance_requests",
+      "gauge",
+      "Requests that wait for an instance, or for a phone's answer to it.",
+      instances.map(([name, instance]) => [{ proxy, instance: name }, instance.requests]),
+    ),
+    metric("bans", "gauge", "Addresses and users that are kept out.", one(status.bans.length)),
+    metric(
       "drops_total",
       "counter",
       "Messages and packets dropped or refused, by reason.",
