@@ -263,10 +263,12 @@ describe("the repository", () => {
     const expected = [...count("B", 29), "B13a", "B16a", "B19a", ...count("2.", 26)];
     const rows = sipRows(read("test/SIP-ROWS.md").text);
     expect(rows.map(({ name }) => name).sort()).toEqual([...expected, ...count("3.", 22)].sort());
-    const faults = rows.filter(({ tests }) => !isTested(tests)).map(({ name }) => name);
+    const faults = rows.filter((row) => !isTested(row.tests) && !isLater(row));
     expect(faults).toEqual([]);
     expect(isTested("`test/tidy.test.ts`")).toBe(true);
-    expect(["", "`test/no-such.test.ts`", "`src/main.ts`"].some(isTested)).toBe(false);
+    const untested = ["", "open", "`test/no-such.test.ts`", "`src/main.ts`"];
+    expect(untested.filter(isTested)).toEqual([]);
+    expect(isLater({ name: "B1", tests: "later: perhaps" })).toBe(false);
   });
 });
 
@@ -280,10 +282,14 @@ function sipRows(text: string): SipRow[] {
 
 /** At least one test is named, and each of them is there. */
 function isTested(tests: string): boolean {
-  if (tests === "open") return true;
   const named = [...tests.matchAll(/`([^`]+)`/g)].map(([, path = ""]) => path);
   const isTest = (path: string): boolean => /\.(test|lab|e2e)\.ts$/.test(path);
   return named.length > 0 && named.every((path) => isTest(path) && all.includes(path));
+}
+
+/** Tracing changes nothing in how a message is treated. */
+function isLater({ name, tests }: SipRow): boolean {
+  return name === "B23" && tests.startsWith("later: ");
 }
 
 type RfcRow = { readonly rfc: string; readonly files: string[]; readonly tests: string[] };
