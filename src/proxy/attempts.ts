@@ -107,6 +107,7 @@ export class Attempts {
   judge(response: SipResponse, branch: BranchId, origin: ResponseOrigin): Promise<boolean> | null {
     const current = this.#current;
     if (origin === "received") this.#answeredBy = this.#tried.get(branch) ?? null;
+    else if (response.status === 503) response.headers.set("retry-after", "10");
     // A 2xx of one that was given up still counts for the sender.
     if (current === null || current.branch !== branch) return null;
     this.stop();

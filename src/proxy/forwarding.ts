@@ -125,13 +125,9 @@ export class Forwarding {
     return answer instanceof Promise ? answer.then(o.wayBack) : o.wayBack(answer);
   }
 
-  /** The way was lost under way: an instance may be asked again soon; a phone's flow is gone (RFC 5626 §5.3.1). */
+  /** The way to a phone was lost under way: its flow is gone (RFC 5626 §5.3.1). */
   #unanswered(o: Forwarded, response: SipResponse, origin: "timeout" | "transport"): void {
-    if (o.from === "outer") {
-      if (response.status === 503) response.headers.set("retry-after", "10");
-      return;
-    }
-    if (origin !== "transport") return;
+    if (o.from === "outer" || origin !== "transport") return;
     this.#core.count("flow-failed");
     response.status = 430;
     response.reason = reasonPhrase(430);
