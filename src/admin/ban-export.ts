@@ -1,15 +1,18 @@
 /**
  * Brings the bans of the proxies into the firewall: a proxy is not root and cannot do it itself. What a proxy
- * tells in its status is compared with what the helper was told, and the difference goes to the helper.
+ * tells of its bans is compared with what the helper was told, and the difference goes to the helper.
  * Users are not banned there: the kernel knows addresses only. Without the helper a proxy's own list acts alone.
  */
+import type { Ban } from "../health/status.ts";
 import type { Clock, Log, Timer } from "../io/types.ts";
 import type { Firewall } from "./helper.ts";
-import type { AskStatus } from "./proxies-status.ts";
+
+/** Who a proxy keeps out; null = it does not answer. Must not reject. */
+export type AskBans = (proxy: string) => Promise<readonly Ban[] | null>;
 
 type ExportOptions = {
   readonly firewall: Firewall;
-  readonly ask: AskStatus;
+  readonly ask: AskBans;
   readonly clock: Clock;
   readonly log: Log;
   names(): readonly string[];
@@ -56,10 +59,10 @@ export class BanExport {
   }
 
   async #match(name: string): Promise<void> {
-    const status = await this.#o.ask(name);
-    if (status === null) return;
+    const bans = await this.#o.ask(name);
+    if (bans === null) return;
     const wanted = new Map<string, number>();
-    for (const { address, user, until } of status.bans) {
+    for (const { address, user, until } of bans) {
       if (user === null) wanted.set(address.replace("/64", ""), Date.parse(until));
     }
     const told = this.#told.get(name) ?? new Map<string, number>();

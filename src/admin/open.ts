@@ -6,7 +6,7 @@ import { resolveConfig } from "../config/config.ts";
 import type { Log, World } from "../io/types.ts";
 import { accessOperations, type Passwords } from "./access.ts";
 import { applianceOperations } from "./appliance.ts";
-import { BanExport } from "./ban-export.ts";
+import { type AskBans, BanExport } from "./ban-export.ts";
 import { banOperations, type LiftBan } from "./bans.ts";
 import { Candidate } from "./candidate.ts";
 import { copies, type ProxyStates } from "./copies.ts";
@@ -48,6 +48,7 @@ export type AdminOptions = {
   /** null = no network is planned. */
   readonly network: Network | null;
   readonly askStatus: AskStatus;
+  readonly askBans: AskBans;
   readonly liftBan: LiftBan;
   /** null = there is no helper: bans act in the proxies only. */
   readonly firewall: Firewall | null;
@@ -84,7 +85,7 @@ function instanceOperations(candidate: Candidate, world: World): InstanceOperati
 
 /** Only where a helper can do something about them. */
 function exportBans(o: AdminOptions, names: () => readonly string[]): BanExport | null {
-  const { firewall, askStatus: ask, log } = o;
+  const { firewall, askBans: ask, log } = o;
   if (firewall === null) return null;
   const bans = new BanExport({ firewall, ask, clock: o.world.clock, log, names });
   bans.start(WATCH_MS);

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import type { AskBans } from "../admin/ban-export.ts";
 import type { LiftBan } from "../admin/bans.ts";
 import type { ProxyStates } from "../admin/copies.ts";
 import { type AskHelper, helperFirewall, helperNetwork } from "../admin/helper.ts";
@@ -9,7 +10,7 @@ import { type Admin, openAdmin } from "../admin/open.ts";
 import type { AskStatus } from "../admin/proxies-status.ts";
 import type { TextStore } from "../admin/revisions.ts";
 import type { SpawnProxy, Supervisor } from "../admin/supervisor.ts";
-import type { ProxyStatus } from "../health/status.ts";
+import type { Ban, ProxyStatus } from "../health/status.ts";
 import { askLine } from "../io/ask-line.ts";
 import { spawnChild } from "../io/child.ts";
 import { makeFolder, readText, removeFile, writeAtomically } from "../io/files.ts";
@@ -90,6 +91,18 @@ export function askStatus(folder: string, isSystemd: boolean): AskStatus {
     if (!existsSync(socket)) return null;
     try {
       return JSON.parse(await askUnix(socket, "/status")) as ProxyStatus;
+    } catch {
+      return null; // left by a process that is gone
+    }
+  };
+}
+
+export function askBans(folder: string, isSystemd: boolean): AskBans {
+  return async (proxy) => {
+    const socket = statusSocket(folder, proxy, isSystemd);
+    if (!existsSync(socket)) return null;
+    try {
+      return JSON.parse(await askUnix(socket, "/bans")) as readonly Ban[];
     } catch {
       return null; // left by a process that is gone
     }
@@ -185,6 +198,7 @@ export function openParts(
     supervisor,
     network: o.isSystemd ? helperNetwork(askHelper) : null,
     askStatus: askStatus(folder, o.isSystemd),
+    askBans: askBans(folder, o.isSystemd),
     liftBan: liftBan(folder, o.isSystemd),
     firewall: o.isSystemd ? helperFirewall(askHelper) : null,
     states: proxyStates(folder),

@@ -164,6 +164,8 @@ async function openStatus(path: string, proxy: RunningProxy): Promise<{ close():
   try {
     return await serveUnix(path, {
       get(target) {
+        if (target === "/bans")
+          return { type: "application/json", body: JSON.stringify(proxy.bans) };
         const { status } = proxy;
         if (target === "/status") return { type: "application/json", body: JSON.stringify(status) };
         if (target !== "/metrics") return null;

@@ -7,7 +7,7 @@
  */
 import { canonicalAddress } from "../config/address-class.ts";
 import type { ProxyConfig, ProxySlice } from "../config/config.ts";
-import type { ConfigStatus, ProxyState, ProxyStatus } from "../health/status.ts";
+import type { Ban, ConfigStatus, ProxyState, ProxyStatus } from "../health/status.ts";
 import { type Identity, ListenError, type Log, type Timer, type World } from "../io/types.ts";
 import type { MediaEngine } from "../media/engine.ts";
 import type { MediaSessions } from "../media/media-sessions.ts";
@@ -162,6 +162,11 @@ export class RunningProxy {
       state: this.#state,
       sinceMs: this.#sinceMs,
     });
+  }
+
+  /** Without the rest of the status: asked for every few seconds. */
+  get bans(): readonly Ban[] {
+    return this.#core.admission.bans;
   }
 
   /** Lets somebody in again; false = nobody was kept out by that. `user` null: the whole address. */

@@ -142,6 +142,8 @@ export class AdminPlace {
         if (!this.processes.running.has(name)) return null;
         return { ...statusOf(name), bans: this.bans.get(name) ?? [] };
       },
+      askBans: async (name) =>
+        this.processes.running.has(name) ? (this.bans.get(name) ?? []) : null,
       liftBan: async (name, address, user) => {
         const before = this.bans.get(name) ?? [];
         const after = before.filter((one) => one.address !== address || one.user !== user);
