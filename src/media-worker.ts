@@ -35,8 +35,9 @@ function serve(): void {
   setImmediate(serve);
 }
 
-self.onmessage = ({ data }: MessageEvent<ToThread>) => {
-  if (data.do === "start") return start(data);
+self.onmessage = ({ data }: MessageEvent<readonly ToThread[]>) => {
+  const [first] = data;
+  if (first?.do === "start") start(first);
   const answer = streams?.take(data) ?? null;
   if (answer !== null) self.postMessage(answer);
 };

@@ -14,6 +14,8 @@ import type { FromThread, PairFds, ToThread } from "./thread-messages.ts";
 
 /** A thread that dies at once shall not keep the processor busy with being born. */
 const RESTART_MS = 1000;
+/** Waking the thread costs more than what it is told: all that comes within this time goes at once. */
+const GATHER_MS = 5;
 
 type Fds = Readonly<Record<LegName, PairFds>>;
 type Held = {
@@ -44,6 +46,8 @@ export class MediaThread {
   #ownFds: readonly number[] = [];
   #startedMs = 0;
   #timer: Timer | null = null;
+  #outbox: ToThread[] = [];
+  #postTimer: Timer | null = null;
 
   constructor(o: MediaThreadOptions) {
     this.#o = o;
@@ -87,6 +91,7 @@ export class MediaThread {
     const held = this.#held.get(handle);
     if (held === undefined) return;
     this.#held.delete(handle);
+    if (this.#thread === null) return this.#letGo(handle, held);
     this.#closing.set(handle, held);
     this.#post({ do: "close", handle });
   }
@@ -99,6 +104,7 @@ export class MediaThread {
   /** Ends thread and sockets. */
   stop(): void {
     this.#timer?.cancel();
+    this.#forgetPosts();
     this.#thread?.end();
     this.#wake();
     this.#thread = null;
@@ -124,8 +130,10 @@ export class MediaThread {
       this.#started.resolve();
       return;
     }
-    const held = this.#closing.get(message.handle);
-    if (held !== undefined) this.#letGo(message.handle, held);
+    for (const handle of message.handles) {
+      const held = this.#closing.get(handle);
+      if (held !== undefined) this.#letGo(handle, held);
+    }
   }
 
   #letGo(handle: StreamHandle, held: Held): void {
@@ -142,6 +150,7 @@ export class MediaThread {
     this.#ownFds = [];
     this.#wakeFd = -1;
     this.#thread = null;
+    this.#forgetPosts();
     for (const [handle, held] of this.#closing) this.#letGo(handle, held);
     const waitMs = Math.max(0, this.#startedMs + RESTART_MS - this.#o.clock.now());
     this.#timer = this.#o.clock.after(waitMs, () => this.#startAgain());
@@ -169,9 +178,24 @@ export class MediaThread {
     }
   }
 
+  /** A packet that is earlier than its stream waits in the socket. */
   #post(message: ToThread): void {
-    this.#thread?.post(message);
+    if (this.#thread === null) return;
+    this.#outbox.push(message);
+    this.#postTimer ??= this.#o.clock.after(GATHER_MS, () => this.#postAll());
+  }
+
+  #postAll(): void {
+    const messages = this.#outbox;
+    this.#forgetPosts();
+    this.#thread?.post(messages);
     this.#wake();
+  }
+
+  #forgetPosts(): void {
+    this.#postTimer?.cancel();
+    this.#postTimer = null;
+    this.#outbox = [];
   }
 
   #wake(): void {

@@ -48,11 +48,17 @@ export class PacketStreams {
   }
 
   /** The answer, null = none. */
-  take(message: ToThread): FromThread | null {
-    if (message.do === "open") this.#open(message);
-    else if (message.do === "configure") this.#configure(message);
-    else if (message.do === "close") return this.#close(message.handle);
-    return null;
+  take(messages: readonly ToThread[]): FromThread | null {
+    const handles: StreamHandle[] = [];
+    for (const message of messages) {
+      if (message.do === "open") this.#open(message);
+      else if (message.do === "configure") this.#configure(message);
+      else if (message.do === "close") {
+        this.#close(message.handle);
+        handles.push(message.handle);
+      }
+    }
+    return handles.length === 0 ? null : { did: "close", handles };
   }
 
   /** Relays what has come and what comes within `timeoutMs`; returns early when somebody wakes the loop. */
@@ -102,10 +108,9 @@ export class PacketStreams {
     leg.outbound?.context.resume(o.positions.outbound);
   }
 
-  #close(handle: StreamHandle): FromThread {
+  #close(handle: StreamHandle): void {
     for (const socket of this.#streams.get(handle)?.sockets ?? []) this.#loop.forget(socket);
     this.#streams.delete(handle);
-    return { did: "close", handle };
   }
 
   /** A fault of ours costs one packet, not the thread with all its calls; it is counted and shown. */

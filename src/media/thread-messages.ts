@@ -6,6 +6,7 @@ import type { LegPositions } from "./stream-slab.ts";
 /** Descriptors of one leg's sockets. */
 export type PairFds = { readonly rtp: number; readonly rtcp: number };
 
+/** Sent several at once, in order. */
 export type ToThread =
   /** First of all. `memory` is that of a StreamSlab. */
   | { readonly do: "start"; readonly memory: SharedArrayBuffer; readonly relay: RelayOptions }
@@ -30,4 +31,4 @@ export type FromThread =
   /** `ownFds`: to be closed when the thread has died. */
   | { readonly did: "start"; readonly wakeFd: number; readonly ownFds: readonly number[] }
   /** The descriptors are no longer looked at. */
-  | { readonly did: "close"; readonly handle: StreamHandle };
+  | { readonly did: "close"; readonly handles: readonly StreamHandle[] };
