@@ -109,3 +109,42 @@ test("an UPDATE that is refused with 504 or 491 changes nothing", async () => {
   }
   await phoneHangsUp(talk);
 });
+
+test("an UPDATE within an early dialog moves its media before the answer (RFC 3311 §5.1)", async () => {
+  const ends = await makeEnds();
+  const { place, phone, pbx, near, far } = ends;
+  phone.sendsInvite("600", near.sdp(), { headers: [["Supported", "100rel"]] });
+  const invite = await pbx.receivesOn("INVITE");
+  far.uses(invite.message.body);
+  pbx.answers(invite, 183, {
+    tag: "pbx",
+    contact: pbx.contact,
+    headers: [
+      ["Require", "100rel"],
+      ["RSeq", "1"],
+    ],
+    body: far.sdp(),
+  });
+  const first = await phone.receives("183 INVITE");
+  near.uses(first.body);
+  const phoneSide = callerDialog(first);
+  phone.inDialog(phoneSide, "PRACK", { headers: [["RAck", "1 1 INVITE"]] });
+  pbx.answers(await pbx.receivesOn("PRACK"), 200);
+  await phone.receives("200 PRACK");
+  await expectAudio(ends);
+  const moved = await place.pbxMedia(pbx);
+  const pbxSide = calledDialog(invite.message, "pbx");
+  const contact = [["Contact", `<${pbx.contact}>`]] as const;
+  pbx.inDialog(pbxSide, "UPDATE", { headers: contact, body: moved.sdp({ version: 2 }) });
+  const update = await phone.receivesOn("UPDATE");
+  near.uses(update.message.body);
+  phone.replies(update, 200, "x", near.sdp({ version: 2 }));
+  moved.uses((await pbx.receives("200 UPDATE")).body);
+  await expectAudio({ near, far: moved });
+  pbx.replies(invite, 200, "pbx");
+  const answer = await phone.receives("200 INVITE");
+  phone.inDialog(phoneSide, "ACK", { cseq: 1 });
+  await pbx.receives("ACK");
+  await expectAudio({ near, far: moved });
+  await phoneHangsUp({ ...ends, invite, answer, phoneSide, pbxSide });
+});

@@ -144,3 +144,21 @@ test("a REFER outside dialogs makes one of its own, both ways", async () => {
   answersExactly(phone, asked, 603, { tag: "phone", exact });
   expect((await pbx.receives("603 REFER")).body).toBe("no\n");
 });
+
+test("how the transfer goes is told after the transferred call has ended, both ways", async () => {
+  const talk = await phoneCalls(await makeEnds());
+  const { place, phone, pbx, phoneSide, pbxSide } = talk;
+  await phoneRefers(talk, "<sip:102@mycompany>");
+  phone.inDialog(phoneSide, "BYE");
+  await pbx.isHungUpOn();
+  await phone.receives("200 BYE");
+  expect(place.status.sip.dialogs).toBe(0);
+  const headers = [["Event", "refer"]] as const;
+  pbx.inDialog(pbxSide, "NOTIFY", { headers });
+  phone.answers(await phone.receivesOn("NOTIFY"), 200);
+  await pbx.receives("200 NOTIFY");
+  phone.inDialog(phoneSide, "NOTIFY", { headers });
+  pbx.answers(await pbx.receivesOn("NOTIFY"), 200);
+  await phone.receives("200 NOTIFY");
+  await place.expectNothingLeft();
+});

@@ -20,21 +20,23 @@ function tells({ pbx }: Ends, headers: ExtraHeaders, type: string, bytes: string
 }
 
 for (const transport of ["tls", "udp"] as const) {
-  test(`message waiting comes unasked with every byte, by ${transport}`, async () => {
-    const proxy = transport === "udp" ? { voipSip: "udp", voipMedia: "rtp" } : {};
-    const ends = await makeEnds({ transport, proxy });
-    const { phone, pbx } = ends;
-    const headers = [
-      ["Event", "message-summary"],
-      ["Subscription-State", "active"],
-    ] as const;
-    tells(ends, headers, "application/simple-message-summary", VOICEMAIL);
-    const notify = await phone.receivesOn("NOTIFY");
-    expect(notify.message.body).toBe(VOICEMAIL);
-    expect(notify.message.uri).toBe(phone.contact);
-    phone.answers(notify, 200);
-    await pbx.receives("200 NOTIFY");
-  });
+  for (const routing of ["path", "contact"]) {
+    test(`message waiting comes unasked with every byte, by ${transport}, ${routing} mode`, async () => {
+      const proxy = transport === "udp" ? { voipSip: "udp", voipMedia: "rtp" } : {};
+      const ends = await makeEnds({ transport, proxy, instance: { sip: { routing } } });
+      const { phone, pbx } = ends;
+      const headers = [
+        ["Event", "message-summary"],
+        ["Subscription-State", "active"],
+      ] as const;
+      tells(ends, headers, "application/simple-message-summary", VOICEMAIL);
+      const notify = await phone.receivesOn("NOTIFY");
+      expect(notify.message.body).toBe(VOICEMAIL);
+      expect(notify.message.uri).toBe(phone.contact);
+      phone.answers(notify, 200);
+      await pbx.receives("200 NOTIFY");
+    });
+  }
 }
 
 test("check-sync: the phone's challenge goes back and the credentials come (outside dialogs)", async () => {
