@@ -51,13 +51,14 @@ export function InstanceSeen(o: { view: View; name: string; all: readonly Observ
   if (seen.length === 0) return <p class="hint">{t("instance.no-proxy")}</p>;
   return (
     <ul class="plain">
-      {seen.map(({ proxy, reachable, reason, targets, dns }) => (
+      {seen.map(({ proxy, reachable, reason, targets, dns, routing, routingReason: why }) => (
         <li>
           {proxy}{" "}
           <span class={`state ${reachStates.get(reachable) ?? "unknown"}`}>
             {reachable === null ? t("reach.unknown") : t(reachable ? "reach.yes" : "reach.no")}
           </span>
           {reason !== null && <span class="reason"> {reason}</span>}
+          <span class="reason"> {t(`reach.${routing}`, { why })}</span>
           {dns !== null && <span class="reason"> {t("reach.dns", { reason: dns })}</span>}
           {targets.length > 1 && <Targets view={view} targets={targets} />}
         </li>
