@@ -29,7 +29,10 @@ async function inTime<T>(host: string, answer: Promise<T>): Promise<T> {
 /** @see Resolver in types.ts */
 export async function resolve(host: string): Promise<HostAddresses> {
   if (isIP(host) !== 0) return { addresses: [host], ttlSeconds: null };
-  const [found, ttls] = await Promise.all([inTime(host, Bun.dns.lookup(host)), ttlsOf(host)]);
+  const [found, ttls] = await Promise.all([
+    inTime(host, Bun.dns.lookup(host, { backend: "getaddrinfo" })),
+    ttlsOf(host),
+  ]);
   // IPv4 first: it is what most instances listen on. Then always the same order, though DNS may turn its
   // answers round: what is first is where the phones are registered.
   const addresses = [...new Set(found.map(({ address }) => address))].sort(
