@@ -248,16 +248,17 @@ export class FromPhone {
     const isUdp = flow.transport === "udp";
     // Silence in the log too, which a flood of datagrams would fill.
     const { strangers, offences } = this.#core.admission;
-    if (isUdp && !strangers.mayTellUnknownDomain(sourceOf(flow.remote.address))) {
-      return transaction.abandon();
-    }
+    // A phone that works and has a second account here mistyped, or dials whatever its book says.
+    const isPhone = this.#core.bindings.isOnFlow(flow.id);
+    const mayHear = isPhone || strangers.mayTellUnknownDomain(sourceOf(flow.remote.address));
+    if (isUdp && !mayHear) return transaction.abandon();
     this.#core.log.info("unknown-domain", {
       remote: flow.remote.address,
       method: request.method,
       domain: isSipUri(request.uri) ? parseSipUri(request.uri).host : "",
     });
     reply(this.#core, transaction, 404);
-    if (isUdp) return;
+    if (isUdp || isPhone) return;
     const stream = flow as StreamFlow;
     stream.unknownDomains++;
     if (stream.unknownDomains < this.#core.limits().unknownDomains) return;

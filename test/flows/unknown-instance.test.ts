@@ -68,3 +68,25 @@ test("an instance switched off by a reload keeps no flows and answers as unknown
   await phone.receives("404 REGISTER");
   expect(place.status.sip.flows).toBe(0);
 });
+
+for (const kind of ["tls", "udp"] as const) {
+  test(`a registered phone by ${kind} that dials unknown domains hears so each time and keeps its way`, async () => {
+    const isUdp = kind === "udp";
+    const place = await Place.open({ proxy: isUdp ? { voipSip: "udp", voipMedia: "rtp" } : {} });
+    await place.pbx();
+    const phone = await place.phone({ transport: kind });
+    await phone.registers();
+    for (let times = 0; times < 15; times += 1) {
+      phone.requests("MESSAGE", {
+        uri: "sip:anybody@elsewhere.example",
+        from: `<${phone.uri}>;tag=a`,
+        to: "<sip:anybody@elsewhere.example>",
+        callId: phone.newId(),
+        cseq: 1,
+      });
+      await phone.receives("404 MESSAGE");
+    }
+    expect(phone.wire?.isOpen).toBe(true);
+    expect((await phone.registers()).status).toBe(200);
+  });
+}
