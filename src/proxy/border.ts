@@ -70,15 +70,16 @@ export class Border {
 
   /** A request of a phone, our Routes taken off it already. */
   toInstance(request: SipRequest, received: SipRequest, o: Passage): WayBack {
-    const isSecure = isSips(received.uri) || isSips(received.headers.get("contact"));
+    const speaksSips = isSips(received.uri) || isSips(received.headers.get("contact"));
+    const outside = this.#outside(o, speaksSips);
     const recorded = this.#record(request, o, o.inside);
     for (const route of o.hidden) request.headers.append("route", route);
     request.uri = requestUriInside(request.uri, o.inside.transport);
     this.#fromPhone(request, o);
     this.#tellSource(request, o);
     return (response) => {
-      this.#recordBack(response, o, recorded, outerPlace(this.#core(), o.flow));
-      this.#fromInstance(response, request.method, o, isSecure);
+      this.#recordBack(response, o, recorded, outside());
+      this.#fromInstance(response, request.method, o, outside());
       restoreEnds(response, request, received);
       return response;
     };
@@ -90,12 +91,13 @@ export class Border {
     const who = { instance: o.instance, target: o.phone, dialogContact };
     request.uri = phoneUri(this.#core(), request.uri, who);
     request.headers.remove("via");
-    const recorded = this.#record(request, o, outerPlace(this.#core(), o.flow));
+    const outside = this.#outside(o, isSips(request.uri))();
+    const recorded = this.#record(request, o, outside);
     for (const route of o.hidden) request.headers.append("route", route);
     this.#ownNames(request, (uri) =>
       uri === received.uri ? request.uri : phoneUri(this.#core(), uri, who),
     );
-    this.#fromInstance(request, request.method, o, isSips(request.uri));
+    this.#fromInstance(request, request.method, o, outside);
     return (response) => {
       this.#recordBack(response, o, recorded, o.inside);
       this.#fromPhone(response, o);
@@ -133,6 +135,11 @@ export class Border {
       response.headers.append("service-route", `<${uri}>`);
     }
     restoreEnds(response, sent, received);
+  }
+
+  /** Where the phone finds us; asked for when it is needed, since a reload may change it. */
+  #outside({ flow }: Passage, speaksSips: boolean): () => Place {
+    return () => ({ ...outerPlace(this.#core(), flow), isSips: speaksSips });
   }
 
   /** Where the phone really is; what it says of that itself was taken off. */
@@ -206,9 +213,8 @@ export class Border {
     });
   }
 
-  #fromInstance(message: SipMessage, method: string, o: Passage, isSecure: boolean): void {
-    const place = outerPlace(this.#core(), o.flow);
-    const mask = (uri: string): string => this.#masked(uri, o.instance, place, isSecure);
+  #fromInstance(message: SipMessage, method: string, o: Passage, outside: Place): void {
+    const mask = (uri: string): string => this.#masked(uri, o.instance, outside);
     changeContacts(message, mask, "is-dropped");
     if (o.call === null || !NEGOTIATING.has(method)) removeSdp(message);
     this.#outward(message, o);
@@ -230,17 +236,17 @@ export class Border {
         if (name !== "refer-to") return own;
         // Replaces and the like stay behind the URI (RFC 3891 §3).
         const place = outerPlace(this.#core(), flow);
-        return mapUris(own, (uri) => this.#masked(uri, instance, place, false));
+        return mapUris(own, (uri) => this.#masked(uri, instance, place));
       },
     });
   }
 
   /** What a phone may be sent to: by the instance's domain as it is, anything else sealed. */
-  #masked(uri: string, instance: Instance, place: Place, isSecure: boolean): string {
+  #masked(uri: string, instance: Instance, place: Place): string {
     if (!isSipUri(uri)) return uri;
     const host = plainHost(parseSipUri(uri).host);
     if (this.#core().instances.byDomain(host) === instance) return uri;
-    const masked = this.masks.mask(uri, instance.tag, place, isSecure);
+    const masked = this.masks.mask(uri, instance.tag, place);
     if (masked !== null) return masked;
     this.#core().count("contact-too-long");
     return this.#names.of(instance).hide(uri);

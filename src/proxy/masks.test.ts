@@ -8,13 +8,13 @@ const others = new Masks(new SealedTexts([{ number: 1, secret: Buffer.alloc(32, 
 const place = { address: "203.0.113.5", port: 5061, transport: "tls" as const };
 const tag = instanceTag("mycompany");
 const uri = "sip:asterisk@10.0.3.150:5060;x=1";
-const masked = masks.mask(uri, tag, place, false)!;
+const masked = masks.mask(uri, tag, place)!;
 
 describe("a masked Contact", () => {
   test("is at our place, tells nothing and opens to what it was", () => {
     expect(masked).toMatch(/^sip:pq\.[A-Za-z0-9_-]+@203\.0\.113\.5:5061;transport=tls$/);
     expect(masks.open(masked)).toEqual({ instanceTag: tag, uri });
-    const secure = masks.mask(uri, tag, place, true)!;
+    const secure = masks.mask(uri, tag, { ...place, isSips: true })!;
     expect(secure).toMatch(/^sips:pq\.[A-Za-z0-9_-]+@203\.0\.113\.5:5061$/);
     expect(masks.open(secure)).toEqual({ instanceTag: tag, uri });
   });
@@ -35,6 +35,6 @@ describe("a masked Contact", () => {
   });
 
   test("a URI too long to be carried has no mask", () => {
-    expect(masks.mask(`sip:${"x".repeat(400)}@h`, tag, place, false)).toBeNull();
+    expect(masks.mask(`sip:${"x".repeat(400)}@h`, tag, place)).toBeNull();
   });
 });

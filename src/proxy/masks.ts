@@ -5,8 +5,7 @@
  */
 import type { SealedTexts } from "../sip/sealed-text.ts";
 import { isSipUri, parseSipUri } from "../sip/uri.ts";
-import { hostPort } from "./addresses.ts";
-import type { Place } from "./routes.ts";
+import { type Place, placeUri } from "./routes.ts";
 
 /** A user part that begins so is ours or forged: no telephone system gives such a name. */
 const PREFIX = "pq.";
@@ -24,12 +23,10 @@ export class Masks {
     this.#seals = seals;
   }
 
-  /** null: too long to be carried. `isSecure`: the phone speaks sips (RFC 3261 §12.1.1). */
-  mask(uri: string, instanceTag: string, place: Place, isSecure: boolean): string | null {
+  /** null: too long to be carried. */
+  mask(uri: string, instanceTag: string, place: Place): string | null {
     const sealed = this.#seals.seal(`${instanceTag}${uri}`, CONTEXT);
-    if (sealed === null) return null;
-    const at = `${PREFIX}${sealed}@${hostPort(place.address, place.port)}`;
-    return isSecure ? `sips:${at}` : `sip:${at};transport=${place.transport}`;
+    return sealed === null ? null : placeUri(place, `${PREFIX}${sealed}`);
   }
 
   /** null: not masked at all. "forged": it looks so and is not ours, or is another proxy's. */

@@ -17,6 +17,8 @@ export type Place = {
   readonly address: string;
   readonly port: number;
   readonly transport: "udp" | "tcp" | "tls";
+  /** Towards a phone that speaks sips (RFC 3261 §12.1.1, §16.6 step 4). */
+  readonly isSips?: boolean;
 };
 
 export type TakenRoutes =
@@ -90,7 +92,13 @@ export function takeRoutes(
 
 /** `lr` stands bare: some stacks trip over lr=on. */
 export function routeUri(place: Place, token: string): string {
-  return `sip:${token}@${hostPort(place.address, place.port)};transport=${place.transport};lr`;
+  return `${placeUri(place, token)};lr`;
+}
+
+/** A sips URI names no transport: TLS is what it means (RFC 3261 §26.2.2). */
+export function placeUri({ address, port, transport, isSips }: Place, user: string): string {
+  const at = `${user}@${hostPort(address, port)}`;
+  return isSips === true ? `sips:${at}` : `sip:${at};transport=${transport}`;
 }
 
 /** Requests that make a dialog; within one the route set is fixed already (RFC 3261 §12.2). */

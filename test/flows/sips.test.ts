@@ -31,6 +31,8 @@ test("a call to it: its Request-URI, Contact of the caller and Record-Route are 
   expect(uriOf(talk.invite.message.header("Contact"))).toMatch(
     /^sips:pq\.[^@]+@203\.0\.113\.5:5061$/,
   );
+  const [route] = talk.invite.message.values("Record-Route");
+  expect(route).toMatch(/^<sips:[\w-]+@203\.0\.113\.5:5061;lr>$/);
   expect(talk.pbxSide.target).toMatch(/^sip:100@192\.168\.1\.10:5061;transport=udp;pq=sn$/);
   await expectAudio(talk);
   talk.pbx.inDialog(talk.pbxSide, "BYE");
@@ -45,6 +47,7 @@ test("a call of it: the Request-URI is sip inside, the answer's Contact sips", a
   expect(message.uri).toBe("sip:600@mycompany;transport=udp");
   const talk = await phoneCalls(ends);
   expect(talk.phoneSide.target).toMatch(/^sips:pq\./);
+  expect(talk.phoneSide.routes[0]).toMatch(/^<sips:/);
   phone.inDialog(talk.phoneSide, "BYE");
   expect((await pbx.receives("BYE")).uri).toBe(pbx.contact);
 });
