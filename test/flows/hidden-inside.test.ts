@@ -239,3 +239,11 @@ test("routes too long to be carried are counted, and the call goes on without th
   const bye = await pbx.receives("BYE");
   expect([bye.uri, ...bye.values("Route")]).toEqual([pbx.contact]);
 });
+
+test("a strict router's request, our Route in the Request-URI and the target last, arrives as well", async () => {
+  const { phone, pbx, phoneSide } = await phoneCalls(await makeEnds());
+  const [route = ""] = phoneSide.routes;
+  phone.inDialog({ ...phoneSide, target: uriOf(route), routes: [`<${phoneSide.target}>`] }, "BYE");
+  const bye = await pbx.receives("BYE");
+  expect([bye.uri, bye.has("Route")]).toEqual([pbx.contact, false]);
+});

@@ -145,6 +145,13 @@ test("forged and changed tokens and masks: 403, counted", async () => {
   await mine.receivesNothingMore();
 });
 
+test("a user whose name looks like a mask is called by the instance's domain all the same", async () => {
+  const { mine, alice } = await twoInstances();
+  const uri = "sip:pq.bob@mycompany";
+  alice.requests("MESSAGE", { uri, from: ALICE, to: `<${uri}>`, callId: "pq", cseq: 1 });
+  expect((await mine.receives("MESSAGE")).uri).toBe(uri);
+});
+
 test("Path and Record-Route that a phone makes up lead nowhere", async () => {
   const { mine, alice, place } = await twoInstances();
   await alice.registers({ headers: [["Path", "<sip:evil@192.0.2.66;lr>"]] });
