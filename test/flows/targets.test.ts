@@ -340,3 +340,37 @@ test("a connection that nobody takes is 503 with Retry-After after connectTimeou
   expect(refused.header("Retry-After")).toBe("10");
   expect(place.status.instances["mycompany"]?.reason).toContain("no connection within 4000 ms");
 });
+
+test("a subscription stays with the target that took it, over the instance's hidden Contact", async () => {
+  const place = await open(twoHosts());
+  const second = await place.pbx({ address: SECOND });
+  const phone = await place.phone();
+  phone.sendsRegister();
+  await place.network.elapse(4100);
+  await phone.receives("200 REGISTER");
+  const subscribe = (
+    to: string,
+    uri: string,
+    cseq: number,
+    routes: readonly string[] = [],
+  ): void => {
+    const from = "<sip:100@mycompany>;tag=watch";
+    const headers = [
+      ...routes.map((route) => ["Route", route] as const),
+      ["Contact", `<${phone.contact}>`],
+      ["Event", "dialog"],
+    ] as const;
+    phone.requests("SUBSCRIBE", { uri, from, to, callId: "watch", cseq, headers });
+  };
+  subscribe("<sip:600@mycompany>", "sip:600@mycompany", 1);
+  const first = await second.receivesOn("SUBSCRIBE");
+  second.answers(first, 200, { tag: "lamp", headers: [["Contact", `<${second.contact}>`]] });
+  const taken = await phone.receives("200 SUBSCRIBE");
+  await place.pbx();
+  await place.network.elapse(60_000);
+  const remote = /<([^>]+)>/.exec(taken.header("Contact"))?.[1] ?? "";
+  expect(remote).not.toContain(SECOND);
+  subscribe(taken.header("To"), remote, 2, taken.values("Record-Route").toReversed());
+  const refresh = await second.receivesOn("SUBSCRIBE");
+  expect(refresh.message.uri).toBe(second.contact);
+});
