@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { formatMetrics } from "../health/metrics.ts";
 import type { ConfigStatus } from "../health/status.ts";
 import { makeFolder, readText, writeAtomically } from "../io/files.ts";
+import { journalFile } from "../io/journal-file.ts";
 import { makeLog } from "../io/log.ts";
 import { notify, watchdogIntervalMs } from "../io/systemd-notify.ts";
 import { ListenError, type Log, type Timer } from "../io/types.ts";
@@ -30,6 +31,7 @@ export function folderStore(folder: string): StateStore {
   return {
     read: (name) => readText(join(folder, name)),
     write: (name, text) => writeAtomically(join(folder, name), text),
+    journal: (name) => journalFile(join(folder, name)),
   };
 }
 

@@ -81,6 +81,7 @@ describe("defaults", () => {
       allowTls10: false,
       shortExpires: false,
       latchAnySource: false,
+      mediaEngine: "auto",
       rtpPorts: { from: 30000, to: 35000 },
       phoneProvisioning: "https-encrypted",
       provisioningKey: null,

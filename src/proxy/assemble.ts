@@ -28,6 +28,7 @@ import { mediaOptions } from "./media-options.ts";
 import { OuterSide } from "./outer-side.ts";
 import { phoneQuestion } from "./phone-question.ts";
 import { Receiver } from "./receive.ts";
+import { JOURNAL, Remembered } from "./remembered.ts";
 import { Router } from "./router.ts";
 import { SdpBodies } from "./sdp-bodies.ts";
 import type { SideOptions } from "./side.ts";
@@ -52,6 +53,8 @@ export type Parts = {
   count(reason: string): void;
   /** A call whose media is silent both ways. */
   silent(callId: string): void;
+  /** The state folder takes nothing for this reason; null = it does again. */
+  unwritable(reason: string | null): void;
 };
 
 export function assembleMedia(o: Parts, engine: MediaEngine): MediaSessions {
@@ -78,6 +81,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     maximum: () => limits().bindings,
     attached: (flow) => keepAlive.watch(flow),
     moved: (address, by) => admission.bindingsChanged(address, by),
+    changed: (id) => remembered.bindingChanged(id),
   });
   const admission: Admission = new Admission({
     clock,
@@ -96,6 +100,13 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     media,
     maximum: () => limits().dialogs,
     ended: (call) => callLimits.ended(call),
+    changed: (call) => remembered.callChanged(call),
+  });
+  const remembered = new Remembered({
+    core: () => core,
+    file: o.state.journal(JOURNAL),
+    clock,
+    failed: o.unwritable,
   });
   const side = sideOptions(o, admission, () => core);
   const table: TransactionTable = new TransactionTable({
@@ -121,6 +132,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     callLimits,
     requests: new InstanceRequests(() => limits().instanceRequests),
     keepAlive,
+    remembered,
     instances,
     outer: new OuterSide(side),
     inner: new InnerSide(side, instances),

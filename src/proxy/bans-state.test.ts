@@ -1,5 +1,6 @@
 /** What is kept of bans and of good addresses, over a restart too. */
 import { describe, expect, test } from "bun:test";
+import { memoryJournal } from "../../test/flows/place.ts";
 import { Bans } from "./bans.ts";
 import { KnownSources } from "./known-sources.ts";
 import type { StateStore } from "./state.ts";
@@ -17,6 +18,7 @@ function memory(text: Record<string, string> = {}) {
       writes += 1;
       files.set(name, one);
     },
+    journal: (name) => memoryJournal(files, name),
   };
   return { files, store, writes: () => writes };
 }

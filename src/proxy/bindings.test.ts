@@ -27,6 +27,7 @@ function bindingsWith(known: { callId: string; flow: Flow; owner?: string }): Bi
     count: () => {},
     attached: () => {},
     moved: () => {},
+    changed: () => {},
   });
   const owner = known.owner ?? ownerOf(known.callId);
   const id = bindingId(phone.instance, phone.aor, owner);

@@ -48,6 +48,7 @@ export class Bindings {
   readonly #count: (reason: string) => void;
   readonly #attached: (flow: Flow) => void;
   readonly #moved: (address: string, by: 1 | -1) => void;
+  readonly #changed: (id: string) => void;
   readonly #byId = new Map<string, Binding>();
   readonly #byFlow = new Map<string, Set<Binding>>();
   readonly #byAor = new Map<string, Set<Binding>>();
@@ -61,12 +62,27 @@ export class Bindings {
     readonly attached: (flow: Flow) => void;
     /** One phone more, or less, stands behind an address. */
     readonly moved: (address: string, by: 1 | -1) => void;
+    /** It came, goes on, is elsewhere or is gone: what has to outlive a restart. */
+    readonly changed: (id: string) => void;
   }) {
     this.#clock = o.clock;
     this.#maximum = o.maximum;
     this.#count = o.count;
     this.#attached = o.attached;
     this.#moved = o.moved;
+    this.#changed = o.changed;
+  }
+
+  get ids(): Iterable<string> {
+    return this.#byId.keys();
+  }
+
+  /** One that the last process knew. False when it has expired or the table is full. */
+  restore(binding: Binding): boolean {
+    if (binding.expiresAtMs <= this.#clock.now() || this.#byId.has(binding.id)) return false;
+    if (this.#byId.size >= this.#maximum()) return false;
+    this.#add(binding);
+    return true;
   }
 
   /** Flows to registered phones; of one instance when it is named. */
@@ -109,9 +125,7 @@ export class Bindings {
       return false;
     }
     const binding = { ...fresh, expiresAtMs };
-    this.#byId.set(binding.id, binding);
-    addTo(this.#byAor, aorKey(binding), binding);
-    this.#attach(binding);
+    this.#add(binding);
     if (inherits) this.#succeed(binding);
     return true;
   }
@@ -129,6 +143,7 @@ export class Bindings {
     this.#byId.delete(id);
     removeFrom(this.#byAor, aorKey(binding), binding);
     this.#detach(binding);
+    this.#changed(id);
   }
 
   /** `Contact: *` with expires 0 (RFC 3261 §10.2.2). */
@@ -225,9 +240,16 @@ export class Bindings {
     }
   }
 
+  #add(binding: Binding): void {
+    this.#byId.set(binding.id, binding);
+    addTo(this.#byAor, aorKey(binding), binding);
+    this.#attach(binding);
+  }
+
   #attach(binding: Binding): void {
     addTo(this.#byFlow, binding.flow.id, binding);
-    this.#attached(binding.flow);
+    if (binding.flow.isOpen) this.#attached(binding.flow);
+    this.#changed(binding.id);
     this.#moved(binding.flow.remote.address, 1);
     addTo(this.#byOwner, ownerKey(binding), binding);
   }

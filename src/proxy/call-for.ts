@@ -46,7 +46,12 @@ export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
   const call = calls.begin(request, side, {
     instance: instance.name,
     phone: o.phone,
-    sessionRequest: sessionRequest(core, o),
+    sessionRequest: sessionRequest(core, {
+      callId: request.headers.get("call-id") ?? "",
+      instance,
+      phoneAddress: o.flow.remote.address,
+      insideAddress: o.insideAddress,
+    }),
   });
   if (o.flow.transport !== "udp") call.begunOn = o.flow.id;
   core.callLimits.begin(call, share);
@@ -74,11 +79,20 @@ function shareOf(core: Core, { request, side, instance, phone, flow }: CallQuest
   };
 }
 
-function sessionRequest(core: Core, o: CallQuestion): SessionRequest {
-  const { instance, flow } = o;
+/** What the media of a call between a phone there and this instance is made of. */
+export function sessionRequest(
+  core: Core,
+  o: {
+    readonly callId: string;
+    readonly instance: Instance;
+    readonly phoneAddress: string;
+    readonly insideAddress: string;
+  },
+): SessionRequest {
+  const { callId, instance, phoneAddress } = o;
   const settings = core.settings();
   return {
-    callId: o.request.headers.get("call-id") ?? "",
+    callId,
     instance: instance.name,
     inner: {
       bindAddress: o.insideAddress,
@@ -87,14 +101,14 @@ function sessionRequest(core: Core, o: CallQuestion): SessionRequest {
       media: instance.config.media,
     },
     outer: {
-      bindAddress: facing(core.bindAddresses(), flow.remote.address),
+      bindAddress: facing(core.bindAddresses(), phoneAddress),
       // Asked for each offer and answer: a reload may change it in the middle of a call.
       get advertise() {
-        return core.advertised(flow.remote.address);
+        return core.advertised(phoneAddress);
       },
       media: settings.voipMedia,
       suites: settings.srtpSuites,
-      signallingAddress: flow.remote.address,
+      signallingAddress: phoneAddress,
     },
   };
 }

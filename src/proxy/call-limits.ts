@@ -61,6 +61,11 @@ export class CallLimits {
     this.#ringingCalls.add(call);
   }
 
+  /** "" when the instance's own share alone counts. */
+  userOf(call: Call): string {
+    return this.#shares.get(call)?.user ?? "";
+  }
+
   /** Its first 2xx: what was good does not count towards the rate. */
   answered(call: Call): void {
     const share = this.#shares.get(call);

@@ -19,6 +19,8 @@ export type Call = {
   readonly key: string;
   readonly callId: string;
   readonly callerSide: LegName;
+  /** From tag of its INVITE. */
+  readonly callerTag: string;
   readonly instance: string;
   /** How the phone is reached, for requests that come without a token. */
   readonly phone: FlowTarget;
@@ -41,12 +43,18 @@ export type Call = {
 /** Without any SIP for a day a dialog is taken for dead; endpoints that live refresh theirs. */
 const IDLE_MS = 24 * 3600 * 1000;
 
+type NewCall = Pick<
+  Call,
+  "callId" | "callerSide" | "callerTag" | "instance" | "phone" | "sessionRequest"
+>;
+
 export class Calls {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #media: MediaSessions;
   readonly #maximum: () => number;
   readonly #ended: (call: Call) => void;
+  readonly #changed: (call: Call) => void;
   /** Mostly one call a key; one for each phone. */
   readonly #byKey = new Map<string, Call[]>();
   #size = 0;
@@ -57,12 +65,15 @@ export class Calls {
     readonly media: MediaSessions;
     readonly maximum: () => number;
     readonly ended: (call: Call) => void;
+    /** What has to outlive a restart: it is established, moved or gone. */
+    readonly changed: (call: Call) => void;
   }) {
     this.#clock = o.clock;
     this.#log = o.log;
     this.#media = o.media;
     this.#maximum = o.maximum;
     this.#ended = o.ended;
+    this.#changed = o.changed;
   }
 
   /** Dialogs, an INVITE that still rings counting as one. */
@@ -96,15 +107,29 @@ export class Calls {
     o: Pick<Call, "instance" | "phone" | "sessionRequest">,
   ): Call {
     const callId = request.headers.get("call-id") ?? "";
-    const fromTag = tagOf(request.headers.get("from") ?? "") ?? "";
-    const key = keyOf(o.instance, callId, callerSide, fromTag);
+    const callerTag = tagOf(request.headers.get("from") ?? "") ?? "";
+    return this.#begin({ callId, callerSide, callerTag, ...o });
+  }
+
+  /** One that the last process knew; null when the table is full. Its media comes back with its next offer. */
+  restore(
+    o: NewCall & Pick<Call, "movedTo" | "target"> & { readonly established: readonly string[] },
+  ): Call | null {
+    if (this.isFull) return null;
+    const { movedTo, target, established, ...known } = o;
+    const call = this.#begin(known);
+    Object.assign(call, { movedTo, target });
+    for (const tag of established) this.established(call, tag);
+    return call;
+  }
+
+  #begin(o: NewCall): Call {
+    const key = keyOf(o.instance, o.callId, o.callerSide, o.callerTag);
     const beside = this.#byKey.get(key) ?? [];
     const known = beside.find((one) => isSamePhone(one.phone, o.phone));
     if (known !== undefined) return known;
     const call: Call = {
       key,
-      callId,
-      callerSide,
       ...o,
       session: null,
       target: null,
@@ -147,6 +172,18 @@ export class Calls {
     return call;
   }
 
+  /** A 2xx has made a dialog of it. */
+  established(call: Call, toTag: string): void {
+    call.established.add(toTag);
+    this.#changed(call);
+  }
+
+  /** Its phone has spoken from somewhere else. */
+  moved(call: Call, phone: FlowTarget): void {
+    call.movedTo = phone;
+    this.#changed(call);
+  }
+
   /** The call's media session, made when the first SDP passes; null = the call has ended. */
   session(call: Call): MediaSession | null {
     if (!this.isAlive(call)) return null;
@@ -168,6 +205,7 @@ export class Calls {
     const tags = [request.headers.get("from"), request.headers.get("to")];
     for (const tag of tags) call.established.delete(tagOf(tag ?? "") ?? "");
     if (call.established.size === 0) this.end(call, reason);
+    else this.#changed(call);
   }
 
   /** Idempotent. */
@@ -180,6 +218,7 @@ export class Calls {
     call.session?.release();
     call.session = null;
     this.#ended(call);
+    this.#changed(call);
     this.#log.info("call-ended", { instance: call.instance, callId: call.callId, reason });
   }
 
@@ -200,6 +239,10 @@ export class Calls {
 
   endAll(reason: string): void {
     for (const call of this.#all()) this.end(call, reason);
+  }
+
+  get all(): Iterable<Call> {
+    return this.#all();
   }
 
   #all(): Call[] {

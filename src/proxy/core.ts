@@ -24,6 +24,7 @@ import type { Instance, Instances } from "./instances.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import type { OuterSide } from "./outer-side.ts";
 import { aorOf } from "./registration.ts";
+import type { Remembered } from "./remembered.ts";
 import type { Place } from "./routes.ts";
 import type { SdpBodies } from "./sdp-bodies.ts";
 
@@ -38,6 +39,7 @@ export type Core = {
   readonly callLimits: CallLimits;
   readonly requests: InstanceRequests;
   readonly keepAlive: KeepAlive;
+  readonly remembered: Remembered;
   readonly instances: Instances;
   readonly outer: OuterSide;
   readonly inner: InnerSide;

@@ -166,7 +166,7 @@ export class Forwarding {
       this.#core.callLimits.answered(call);
       this.#core.log.info("call-established", { instance, callId, from: callerSide });
     }
-    call.established.add(tagOf(response.headers.get("to") ?? "") ?? "");
+    this.#core.calls.established(call, tagOf(response.headers.get("to") ?? "") ?? "");
   }
 
   #refuse(o: Forwarded, status: number, exchange: Exchange): void {

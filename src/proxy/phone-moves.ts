@@ -81,7 +81,7 @@ function movesBinding(core: Core, binding: Binding, flow: Flow): () => void {
 function movesCall(core: Core, { call, instance, flow, request }: Return): (() => void) | null {
   if (call === null) return null;
   return () => {
-    call.movedTo = phoneTarget(core, instance, flow, request);
+    core.calls.moved(call, phoneTarget(core, instance, flow, request));
   };
 }
 

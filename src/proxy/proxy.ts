@@ -139,6 +139,7 @@ export class RunningProxy {
 
   async open(): Promise<void> {
     try {
+      await this.#core.remembered.load();
       await this.#core.inner.open(this.#config);
       await this.#core.outer.open(this.#config, this.#bindAddresses);
     } catch (error) {
@@ -239,9 +240,11 @@ export class RunningProxy {
     while (this.#core.table.pending > 0 && clock.now() < deadline) {
       await new Promise<void>((resolve) => void clock.after(DRAIN_STEP_MS, resolve));
     }
+    await this.#core.remembered.close();
   }
 
   close(): void {
+    void this.#core.remembered.close();
     this.#sweep?.cancel();
     this.#core.admission.save();
     this.#lookUp?.cancel();
@@ -252,6 +255,13 @@ export class RunningProxy {
     this.#core.outer.close();
     this.#core.inner.close();
     this.#setState("stopped");
+  }
+
+  /** A restart would forget what came since; what runs goes on. */
+  #unwritable(reason: string | null): void {
+    if (reason === null) return this.#warnings.lower("state-unwritable");
+    this.#warnings.raise("state-unwritable", `phones and calls cannot be kept: ${reason}`);
+    this.#o.log.warn("state-unwritable", { reason });
   }
 
   #setState(state: ProxyState): void {
@@ -306,6 +316,7 @@ export class RunningProxy {
       count: (reason) => this.#counters.count(reason),
       silent: (callId) =>
         this.#warnings.raise("media-silent", `call ${callId}: no packet either way`),
+      unwritable: (reason) => this.#unwritable(reason),
     };
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { memoryJournal } from "../../test/flows/place.ts";
 import { checkConfig } from "../config/check.ts";
 import type { ProxyConfig } from "../config/config.ts";
 import { makeRequest } from "../sip/make-message.ts";
@@ -18,6 +19,7 @@ function memoryStore() {
   const store: StateStore = {
     read: (name) => files.get(name) ?? null,
     write: (name, text) => void files.set(name, text),
+    journal: (name) => memoryJournal(files, name),
   };
   return { files, store };
 }

@@ -5,6 +5,7 @@
 import { X509Certificate } from "node:crypto";
 import { orderedChain } from "../config/certificate.ts";
 import type { ProxyConfig } from "../config/config.ts";
+import type { JournalFile } from "../io/journal-file.ts";
 import type { Identity } from "../io/types.ts";
 import type { TokenKey } from "../sip/flow-token.ts";
 import { selfSignedIdentity } from "../tls/self-signed.ts";
@@ -13,6 +14,7 @@ import { selfSignedIdentity } from "../tls/self-signed.ts";
 export type StateStore = {
   read(name: string): string | null;
   write(name: string, text: string): void;
+  journal(name: string): JournalFile;
 };
 
 const FLOW_KEYS = "flow-keys.json";

@@ -15,6 +15,11 @@ export class Warnings {
     this.#all.set(code, { code, text, since });
   }
 
+  /** It is over. */
+  lower(code: string): void {
+    this.#all.delete(code);
+  }
+
   get all(): readonly Warning[] {
     return [...this.#all.values()];
   }

@@ -315,6 +315,7 @@ test("a ban outlives a restart, and the operator ends it", async () => {
   const cut = {
     read: (name: string) => (name === "bans.json" ? written : state.read(name)),
     write() {},
+    journal: state.journal,
   };
   place.proxy.close();
   const next = await Place.open({ state: cut }, place.network);

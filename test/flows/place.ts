@@ -7,6 +7,7 @@
 import { expect } from "bun:test";
 import { checkConfig, formatProblem } from "../../src/config/check.ts";
 import { type ProxySlice, sliceFor } from "../../src/config/config.ts";
+import type { JournalFile } from "../../src/io/journal-file.ts";
 import type { Log, LogFields } from "../../src/io/types.ts";
 import { type RunningProxy, startProxy } from "../../src/proxy/proxy.ts";
 import type { StateStore } from "../../src/proxy/state.ts";
@@ -92,6 +93,16 @@ export function memoryState(): StateStore {
   return {
     read: (name) => holderOf(name).get(name) ?? null,
     write: (name, text) => void holderOf(name).set(name, text),
+    journal: (name) => memoryJournal(files, name),
+  };
+}
+
+/** A journal in a map; `files` may be looked into and damaged. */
+export function memoryJournal(files: Map<string, string>, name: string): JournalFile {
+  return {
+    read: async () => files.get(name) ?? "",
+    append: async (text) => void files.set(name, (files.get(name) ?? "") + text),
+    replace: async (pieces) => void files.set(name, [...pieces].join("")),
   };
 }
 

@@ -73,7 +73,7 @@ test("the Path of a UDP phone works after a restart of the proxy", async () => {
   before.proxy.close();
   const { network, state } = before;
   const after = await Place.open({ ...UDP, state }, network);
-  expect(after.status.sip.flows).toBe(0);
+  expect(after.status.sip.flows).toBe(1);
   const media = await after.pbxMedia(pbx);
   pbx.sendsInvite("100", media.sdp());
   const { message } = await phone.receivesOn("INVITE");
