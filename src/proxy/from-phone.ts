@@ -34,16 +34,10 @@ type Choice =
   | "ourselves"
   | "unknown";
 
-const isDialable = (uri: string): boolean => isSipUri(uri) || /^(tel|urn):/i.test(uri);
+const isWithinDialog = (request: SipRequest): boolean =>
+  tagOf(request.headers.get("to") ?? "") !== undefined;
 
-/**
- * Nobody inside has subscribed to it (RFC 6665 §4.1.3 names the 481): telephone systems that read the bodies
- * of such NOTIFYs have died of them, and what a phone has to tell belongs to a dialog.
- */
-function isUnasked(request: SipRequest, isOfDialog: boolean): boolean {
-  if (request.method !== "NOTIFY") return false;
-  return !isOfDialog || tagOf(request.headers.get("to") ?? "") === undefined;
-}
+const isDialable = (uri: string): boolean => isSipUri(uri) || /^(tel|urn):/i.test(uri);
 
 export class FromPhone {
   readonly #core: Core;
@@ -75,7 +69,8 @@ export class FromPhone {
     }
     const phone = phoneTarget(this.#core, instance, flow, request);
     const known = this.#core.calls.find(request, "outer", instance.name, phone);
-    if (isUnasked(request, came !== null || known !== null)) {
+    const isOfDialog = isWithinDialog(request) && (came !== null || known !== null);
+    if (!isOfDialog && this.#isUnasked(transaction.request)) {
       this.#core.count("notify-unasked");
       return reply(this.#core, transaction, 481);
     }
@@ -124,6 +119,17 @@ export class FromPhone {
     });
     const onward = await this.#core.inner.flowTo(instance, target, sizeOf(request));
     if (!this.#core.table.sendStateless(request, onward)) this.#core.count("ack-not-sent");
+  }
+
+  /**
+   * Nobody inside has subscribed to it (RFC 6665 §4.1.3 names the 481): telephone systems that read the bodies
+   * of such NOTIFYs have died of them. A Contact that we masked is as good as a Route.
+   */
+  #isUnasked(received: SipRequest): boolean {
+    if (received.method !== "NOTIFY") return false;
+    if (!isWithinDialog(received)) return true;
+    const masked = this.#core.border.masks.open(received.uri);
+    return masked === null || masked === "forged";
   }
 
   /** A user whose password was tried too often is kept out for a while; his registered phones are not. */

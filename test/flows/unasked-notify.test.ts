@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Phone } from "../peers/phone.ts";
+import { calledDialog } from "../peers/user-agent.ts";
 import type { Ends } from "./talk.ts";
 import { makeEnds, phoneCalls, phoneHangsUp } from "./talk.ts";
 
@@ -64,4 +65,21 @@ test("within a dialog it passes, also where the phone has lost its Routes", asyn
     await phone.receives("200 NOTIFY");
   }
   await phoneHangsUp(talk);
+});
+
+test("of a subscription too, by its Route or by the Contact alone that the phone was given", async () => {
+  const { phone, pbx } = await makeEnds();
+  pbx.requestsTo("100", "SUBSCRIBE", { headers: [["Event", "dialog"]] });
+  const subscribe = await phone.receivesOn("SUBSCRIBE");
+  phone.replies(subscribe, 200, "phone");
+  await pbx.receives("200 SUBSCRIBE");
+  const dialog = calledDialog(subscribe.message, "phone");
+  for (const routes of [dialog.routes, []]) {
+    dialog.cseq += 1;
+    phone.inDialog({ ...dialog, routes }, "NOTIFY", { headers: [["Event", "dialog"]] });
+    const notify = await pbx.receivesOn("NOTIFY");
+    expect(notify.message.uri).toContain("sip:10.0.3.150");
+    pbx.answers(notify, 200);
+    await phone.receives("200 NOTIFY");
+  }
 });
