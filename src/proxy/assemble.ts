@@ -75,7 +75,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   const { present, log, count, instances } = o;
   const { clock, random } = o.world;
   const limits = (): ProxyConfig["limits"] => present.config().limits;
-  const bindings = new Bindings({
+  const bindings: Bindings = new Bindings({
     clock,
     count,
     maximum: () => limits().bindings,
@@ -83,15 +83,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     moved: (address, by) => admission.bindingsChanged(address, by),
     changed: (id) => remembered.bindingChanged(id),
   });
-  const admission: Admission = new Admission({
-    clock,
-    log,
-    count,
-    store: o.state,
-    settings: present.config,
-    isRegistered: (flow) => bindings.isOnFlow(flow.id),
-    closeFrom: (source) => core.outer.closeFrom(source),
-  });
+  const admission = makeAdmission(o, bindings, () => core);
   const callLimits = new CallLimits(clock, limits);
   const keepAlive: KeepAlive = makeKeepAlive(o, bindings, () => core);
   const calls = new Calls({
@@ -102,12 +94,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     ended: (call) => callLimits.ended(call),
     changed: (call) => remembered.callChanged(call),
   });
-  const remembered = new Remembered({
-    core: () => core,
-    file: o.state.journal(JOURNAL),
-    clock,
-    failed: o.unwritable,
-  });
+  const remembered = makeRemembered(o, () => core);
   const side = sideOptions(o, admission, () => core);
   const table: TransactionTable = new TransactionTable({
     clock,
@@ -148,6 +135,23 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   };
   const router = new Router(core);
   return core;
+}
+
+function makeRemembered(o: Parts, core: () => Core): Remembered {
+  const file = o.state.journal(JOURNAL);
+  return new Remembered({ core, file, clock: o.world.clock, failed: o.unwritable });
+}
+
+function makeAdmission(o: Parts, bindings: Bindings, core: () => Core): Admission {
+  return new Admission({
+    clock: o.world.clock,
+    log: o.log,
+    count: o.count,
+    store: o.state,
+    settings: o.present.config,
+    isRegistered: (flow) => bindings.isOnFlow(flow.id),
+    closeFrom: (source) => core().outer.closeFrom(source),
+  });
 }
 
 function makeKeepAlive(o: Parts, bindings: Bindings, core: () => Core): KeepAlive {
