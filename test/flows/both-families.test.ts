@@ -86,6 +86,9 @@ for (const outside of [4, 6] as const) {
         expect(outer.values("Record-Route")[0]).toContain(`@${ours}`);
         expect(outer.body).not.toMatch(other(outside));
         await pbxHangsUp(called);
+        const isSix = ({ address }: { readonly address: string }): boolean => address.includes(":");
+        const mixed = all.place.network.sent.filter(({ from, to }) => isSix(from) !== isSix(to));
+        expect(mixed).toEqual([]);
       });
     }
   }

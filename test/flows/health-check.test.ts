@@ -141,7 +141,7 @@ test("what the checks know costs the phone no waiting: the dead target is last",
     { host: "two.example", port: 5060, priority: 2, weight: 0 },
   ]);
   const instance = { address: "pbx.example", sip: { healthCheck: true } };
-  const place = await Place.open({ instance }, network);
+  const place = await Place.open({ instance, proxy: { limits: { targetRest: 3 } } }, network);
   const second = await place.pbx({ address: SECOND });
   await network.elapse(6000);
   expect(place.status.instances["mycompany"]).toMatchObject({
@@ -219,4 +219,23 @@ test("a reload switches the checks on and off, and close() leaves no timer", asy
   place.proxy.close();
   await place.network.elapse(40_000);
   expect(asked(place)).toBeLessThanOrEqual(2);
+});
+
+test("a request that came to nothing has its target asked for life at once", async () => {
+  const place = await Place.open({ ...CHECKED, proxy: { limits: { healthInterval: 3600 } } });
+  const pbx = await place.pbx();
+  await place.network.elapse(2000);
+  expect([seen(place).reachable, asked(place)]).toEqual([true, 1]);
+  pbx.automatic = (received) => {
+    if (received.message.method === "OPTIONS" && received.message.status === 0) {
+      pbx.answers(received, 200);
+    }
+    return true;
+  };
+  const phone = await place.phone();
+  phone.sendsRegister();
+  await place.network.elapse(32_100);
+  expect(seen(place)).toEqual({ reachable: false, reason: "no answer" });
+  await place.network.elapse(1100);
+  expect([seen(place).reachable, asked(place)]).toEqual([true, 2]);
 });

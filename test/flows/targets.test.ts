@@ -374,3 +374,24 @@ test("a subscription stays with the target that took it, over the instance's hid
   const refresh = await second.receivesOn("SUBSCRIBE");
   expect(refresh.message.uri).toBe(second.contact);
 });
+
+test("a call from the second target goes back there, whatever its Contact says", async () => {
+  const place = await open(twoHosts());
+  const first = await place.pbx();
+  const second = await place.pbx({ address: SECOND });
+  second.contact = "sip:cluster.example";
+  const phone = await place.phone();
+  await phone.registers();
+  second.registrations.set("100", first.registrationOf("100"));
+  const near = await place.phoneMedia(phone);
+  const far = await place.pbxMedia(second);
+  second.sendsInvite("100", far.sdp());
+  const invite = await phone.receivesOn("INVITE");
+  phone.replies(invite, 200, "phone", near.sdp());
+  await second.isAnswered();
+  await phone.receives("ACK");
+  phone.inDialog(calledDialog(invite.message, "phone"), "BYE");
+  await second.isHungUpOn();
+  await phone.receives("200 BYE");
+  await first.receivesNothingMore();
+});
