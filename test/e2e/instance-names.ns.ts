@@ -1,5 +1,5 @@
 /**
- * Instances that have a name, with the machine's own resolver and real sockets (root only): the file starts
+ * Instances by name and by IPv6, with the machine's own resolver and real sockets (root only): the file starts
  * itself once more in a network and mount namespace of its own, where a tiny DNS server answers.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
@@ -14,6 +14,7 @@ import { realWorld } from "../../src/io/world.ts";
 import { startProxy } from "../../src/proxy/proxy.ts";
 import { selfSignedIdentity } from "../../src/tls/self-signed.ts";
 import { memoryState } from "../flows/place.ts";
+import { MediaPort } from "../peers/media-port.ts";
 import { onRealSockets } from "../peers/outside.ts";
 import { Phone } from "../peers/phone.ts";
 import { TelephoneSystem, type TelephoneSystemOptions } from "../peers/telephone-system.ts";
@@ -22,6 +23,11 @@ import { DnsServer } from "./dns-server.ts";
 const isInside = process.env["PEQUOD_IN_NAMESPACE"] === "1";
 const OUTSIDE = "127.0.0.10";
 const INSIDE = "127.0.0.20";
+/** Beside those of loopback. */
+const OWN_ADDRESSES = [
+  ...["203.0.113.5/32", "10.0.3.1/32", "10.0.3.150/32", "2001:db8::5/128", "2001:db8::40/128"],
+  ...["fd00:3::1/128", "fd00:3::150/128"],
+];
 const FIRST = "127.0.0.31";
 const SECOND = "127.0.0.32";
 
@@ -30,7 +36,8 @@ if (!isInside) {
     const folder = mkdtempSync(join(tmpdir(), "pequod-names-"));
     const file = join(folder, "resolv.conf");
     writeFileSync(file, "nameserver 127.0.0.53\noptions timeout:1 attempts:2\n");
-    const steps = `ip link set lo up && mount --bind ${file} /etc/resolv.conf && exec "$@"`;
+    const addresses = OWN_ADDRESSES.map((one) => `ip address add ${one} dev lo`);
+    const steps = `ip link set lo up && ${addresses.join(" && ")} && mount --bind ${file} /etc/resolv.conf && exec "$@"`;
     const again = [process.execPath, "test", "--timeout", "30000", import.meta.path];
     const child = Bun.spawn(["unshare", "--net", "--mount", "sh", "-c", steps, "sh", ...again], {
       env: { ...process.env, PEQUOD_IN_NAMESPACE: "1" },
@@ -71,22 +78,26 @@ if (!isInside) {
       serial: realWorld.random(16),
     });
 
-  async function proxyFor(sip: object, limits: object = {}) {
+  function proxyFor(sip: object, limits: object = {}) {
+    return started(
+      { name: "mycompany", address: "pbx.example", sip },
+      { fqdn: OUTSIDE, bindAddress: OUTSIDE, inside: { address: INSIDE }, limits },
+    );
+  }
+
+  async function started(instance: object, own: object) {
     const { config, problems } = checkConfig({
       version: 1,
-      instances: [{ name: "mycompany", address: "pbx.example", sip }],
+      instances: [instance],
       proxies: [
         {
           name: "dmz",
-          fqdn: OUTSIDE,
-          bindAddress: OUTSIDE,
           voipSip: "udp",
           voipMedia: "rtp",
           phoneProvisioning: "off",
           allowXmpp: false,
           manageInstances: "off",
-          inside: { address: INSIDE },
-          limits,
+          ...own,
         },
       ],
     });
@@ -206,4 +217,55 @@ if (!isInside) {
     expect((await alice.registers()).status).toBe(200);
     expect(careless.status.instances["mycompany"]?.reachable).toBe(true);
   });
+
+  for (const voipSip of ["udp", "tls"] as const) {
+    for (const inside of [4, 6] as const) {
+      test(`a phone by IPv6 over ${voipSip} and an instance by IPv${inside}: a call with audio`, async () => {
+        const address = inside === 4 ? "10.0.3.150" : "fd00:3::150";
+        const zone = { address: "203.0.113.5", netmask: "255.255.255.0", address6: "2001:db8::5" };
+        const proxy = await started(
+          { name: "mycompany", address },
+          {
+            fqdn: "mobydick.example.com",
+            voipSip,
+            network: { mode: "manual", interface: "eth1", ...zone },
+            inside: { address: inside === 4 ? "10.0.3.1" : "fd00:3::1" },
+          },
+        );
+        const pbx = await pbxAt(address);
+        const port = voipSip === "udp" ? 5060 : 5061;
+        const account = { user: "100", domain: "mycompany", address: "2001:db8::40" };
+        const alice = new Phone(outside, {
+          ...account,
+          transport: voipSip,
+          proxy: { address: "2001:db8::5", port },
+        });
+        closers.push(() => alice.close());
+        await alice.connects();
+        expect((await alice.registers()).status).toBe(200);
+        const near = await MediaPort.open(outside, { address: "2001:db8::40" });
+        const far = await MediaPort.open(outside, { address });
+        closers.push(
+          () => near.close(),
+          () => far.close(),
+        );
+        alice.sendsInvite("600", near.sdp());
+        const invite = await pbx.receivesOn("INVITE");
+        far.uses(invite.message.body);
+        pbx.replies(invite, 200, "pbx", far.sdp());
+        const { answer, dialog } = await alice.isAnswered();
+        near.uses(answer.body);
+        await pbx.receives("ACK");
+        near.says("out of IPv6");
+        far.says("into IPv6");
+        expect(await far.hearsAtLeast(1)).toEqual(["out of IPv6"]);
+        expect(await near.hearsAtLeast(1)).toEqual(["into IPv6"]);
+        expect(answer.body).toContain("c=IN IP6 2001:db8::5");
+        expect(Object.values(proxy.status.listening)).toContain(`[2001:db8::5]:${port}`);
+        alice.inDialog(dialog, "BYE");
+        await pbx.isHungUpOn();
+        await alice.receives("200 BYE");
+      });
+    }
+  }
 }
