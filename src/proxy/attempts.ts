@@ -30,8 +30,8 @@ export class NoWayOn extends Error {
 type Try = { readonly branch: BranchId; readonly target: Target; readonly flow: Flow };
 
 /**
- * The targets for a request, in order; more than one only outside dialogs. All share our address of the
- * first, which the request and its SDP name. Empty = there is no way to this instance.
+ * The targets for a request, in order; more than one only outside dialogs. All share our address towards the
+ * first, which the request and its SDP name; a REGISTER may go to the other family too. Empty = there is no way to this instance.
  */
 export function targetsFor(
   instance: Instance,
@@ -43,6 +43,8 @@ export function targetsFor(
     if (own !== null) return [own];
   }
   const order = instance.targets.inOrder(request.headers.get("call-id") ?? "");
+  // Its Path is written anew for each.
+  if (request.method === "REGISTER") return order;
   return order.filter(({ insideAddress }) => insideAddress === order[0]?.insideAddress);
 }
 

@@ -1,13 +1,13 @@
 /** IPv4 and IPv6 on either side, and from one to the other: neither end ever sees the other family. */
 import { expect, test } from "bun:test";
-import { HOME, INSIDE, PBX, Place, type PlaceOptions } from "./place.ts";
+import { HOME, INSIDE, INSIDE_6, PBX, Place, type PlaceOptions } from "./place.ts";
+import { SimulatedNetwork } from "./simulated-network.ts";
 import { expectAudio, pbxCalls, pbxHangsUp, phoneCalls, phoneHangsUp } from "./talk.ts";
 
 const OUTSIDE_4 = "203.0.113.5";
 const OUTSIDE_6 = "2001:db8::5";
 const HOME_6 = "2001:db8:9::10";
 const PBX_6 = "fd00:1::150";
-const INSIDE_6 = "fd00:1::1";
 
 /** A zone with an address of each family. */
 const DUAL_STACK = {
@@ -102,4 +102,24 @@ test("a zone with both families listens on both, and says so", async () => {
   const { sipUdp, sipUdp6, sipInside } = udp.status.listening;
   expect([sipUdp, sipUdp6]).toEqual([`${OUTSIDE_4}:5060`, `[${OUTSIDE_6}]:5060`]);
   expect(sipInside).toEqual([`[${INSIDE_6}]:15060`]);
+});
+
+test("an instance with an address of each family: when one is down the other has calls, in its own words", async () => {
+  const network = new SimulatedNetwork();
+  network.names.set("pbx.example", [PBX, PBX_6]);
+  const instance = { address: "pbx.example", sip: { healthCheck: true } };
+  const place = await Place.open({ instance, proxy: { inside: {} } }, network);
+  expect(place.status.listening.sipInside).toEqual([`${INSIDE}:15060`, `[${INSIDE_6}]:15060`]);
+  const pbx = await place.pbx({ address: PBX_6 });
+  const phone = await place.phone();
+  phone.sendsRegister();
+  await network.elapse(5000);
+  await phone.receives("200 REGISTER");
+  expect(pbx.registrationOf("100").path[0]).toContain(`@[${INSIDE_6}]:15060;transport=udp`);
+  const near = await place.phoneMedia(phone);
+  const far = await place.pbxMedia(pbx);
+  const talk = await phoneCalls({ place, phone, pbx, near, far });
+  expect(talk.invite.message.body).not.toMatch(other(6));
+  expect(talk.invite.message.header("Record-Route")).toContain(`@[${INSIDE_6}]:`);
+  await expectAudio(talk);
 });

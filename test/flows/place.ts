@@ -22,6 +22,7 @@ import { SimulatedNetwork } from "./simulated-network.ts";
 
 export const OUTSIDE = "203.0.113.5";
 export const INSIDE = "10.0.3.1";
+export const INSIDE_6 = "fd00:1::1";
 export const PBX = "10.0.3.150";
 export const HOME = "192.168.1.10";
 export const HOME_PUBLIC = "198.51.100.9";
@@ -151,8 +152,8 @@ export class Place {
     const state = options.state ?? memoryState();
     const proxy = await startProxy({
       world: network.world({
-        addresses: [OUTSIDE, INSIDE, "2001:db8::5", "fd00:1::1"],
-        sourceAddress: () => INSIDE,
+        addresses: [OUTSIDE, INSIDE, "2001:db8::5", INSIDE_6],
+        sourceAddress: (remote) => (remote.includes(":") ? INSIDE_6 : INSIDE),
       }),
       log: recordingLog(lines),
       slice: sliceOf(options),
