@@ -2,7 +2,7 @@
  * The texts of a message that crosses our border, apart from its routing headers: which lines may not pass,
  * and what happens to a text where it names what the other side must not see. Pure.
  */
-import { type HeaderLine, headerLineValue, makeHeaderLine } from "../sip/headers.ts";
+import { type HeaderLine, makeHeaderLine } from "../sip/headers.ts";
 import type { SipMessage, SipRequest, SipResponse } from "../sip/message.ts";
 import { formatNameAddr, parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import { SipSyntaxError } from "../sip/syntax-error.ts";
@@ -51,7 +51,7 @@ export function applyRules(message: SipMessage, rules: TextRules): void {
 function changeLine(line: HeaderLine, rules: TextRules): HeaderLine | null {
   if (rules.isDropped(line.name)) return null;
   if (UNTOUCHED.has(line.name) || !rules.touches(line.raw, line.name)) return line;
-  const value = headerLineValue(line);
+  const value = line.value;
   const changed = rules.change(value, line.name);
   return changed === value ? line : makeHeaderLine(line.name, changed);
 }
@@ -67,7 +67,7 @@ export function removeSdp(message: SipMessage): void {
 export function changeContactParams(message: SipMessage, change: (text: string) => string): void {
   message.headers.map((line) => {
     if (line.name !== "contact") return line;
-    const value = headerLineValue(line);
+    const value = line.value;
     const end = value.indexOf(">") + 1;
     const params = change(value.slice(end));
     if (params === value.slice(end)) return line;

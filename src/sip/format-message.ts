@@ -1,5 +1,5 @@
 /** Writes a message: what nobody touched leaves with the bytes it came with (RFC 3261 §7). */
-import { type HeaderLine, headerLineValue } from "./headers.ts";
+import type { HeaderLine } from "./headers.ts";
 import { parseDecimal } from "./lexical.ts";
 import type { SipMessage } from "./message.ts";
 
@@ -34,6 +34,6 @@ function startLine(message: SipMessage): string {
 
 /** The line itself when it says the right length, else a new one that keeps its name ("l" stays "l"). */
 function rightLength(line: HeaderLine, lengthBytes: number): string {
-  if (parseDecimal(headerLineValue(line), Number.MAX_SAFE_INTEGER) === lengthBytes) return line.raw;
+  if (parseDecimal(line.value, Number.MAX_SAFE_INTEGER) === lengthBytes) return line.raw;
   return `${line.raw.slice(0, line.colon + 1)} ${lengthBytes}`;
 }

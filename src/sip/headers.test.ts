@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { headerKey } from "./header-names.ts";
-import { type HeaderLine, Headers, makeHeaderLine } from "./headers.ts";
+import { HeaderLine, Headers, makeHeaderLine } from "./headers.ts";
 
 /** Lines as a parser would find them. */
 function headersOf(...raw: string[]): Headers {
-  const lines = raw.map((text): HeaderLine => {
+  const lines = raw.map((text) => {
     const colon = text.indexOf(":");
-    return { name: headerKey(text.slice(0, colon).trimEnd()), raw: text, colon };
+    return new HeaderLine(headerKey(text.slice(0, colon).trimEnd()), text, colon);
   });
   return new Headers(lines);
 }

@@ -11,7 +11,21 @@ import { listValueEnd, nextListValue, splitListValues } from "./list-values.ts";
  * One header. `name` is the lower-case long form, `raw` the whole text with its folds and without the
  * final CRLF, `colon` the index of the colon in it.
  */
-export type HeaderLine = { readonly name: string; readonly raw: string; readonly colon: number };
+export class HeaderLine {
+  #value: string | null = null;
+
+  constructor(
+    readonly name: string,
+    readonly raw: string,
+    readonly colon: number,
+  ) {}
+
+  /** Unfolded and trimmed. Kept, since a message asks for it again and again. */
+  get value(): string {
+    this.#value ??= unfold(trimLws(this.raw, this.colon + 1));
+    return this.#value;
+  }
+}
 
 /** What would end the line early, or not fit one byte a character: never written into a header. */
 const NOT_ONE_LINE = /[\r\n\0]|[^\x00-\xff]/;
@@ -21,12 +35,7 @@ export function makeHeaderLine(name: string, value: string): HeaderLine {
   if (NOT_ONE_LINE.test(value)) throw new TypeError(`the value of ${name} is not one latin1 line`);
   const key = headerKey(name);
   const spelled = headerSpelling(key);
-  return { name: key, raw: `${spelled}: ${value}`, colon: spelled.length };
-}
-
-/** The value of a line, unfolded and trimmed. */
-export function headerLineValue(line: HeaderLine): string {
-  return unfold(trimLws(line.raw, line.colon + 1));
+  return new HeaderLine(key, `${spelled}: ${value}`, spelled.length);
 }
 
 /** Names are given in lower-case long form ("via", "call-id"); compact forms in the message count too. */
@@ -45,13 +54,13 @@ export class Headers {
   /** The first line's value, unfolded and trimmed. */
   get(name: string): string | undefined {
     const at = this.indexOf(name);
-    return at < 0 ? undefined : headerLineValue(this.entries[at]!);
+    return at < 0 ? undefined : this.entries[at]!.value;
   }
 
   /** The value of every line of that name, unfolded, not split. */
   lines(name: string): string[] {
     const values: string[] = [];
-    for (const line of this.entries) if (line.name === name) values.push(headerLineValue(line));
+    for (const line of this.entries) if (line.name === name) values.push(line.value);
     return values;
   }
 
@@ -61,7 +70,7 @@ export class Headers {
     for (const line of this.entries) {
       if (line.name !== name) continue;
       // One by one: a line may hold more values than a call takes arguments.
-      for (const value of splitListValues(headerLineValue(line))) values.push(value);
+      for (const value of splitListValues(line.value)) values.push(value);
     }
     return values;
   }
@@ -131,7 +140,7 @@ export class Headers {
       const end = listValueEnd(raw, start);
       const next = nextListValue(raw, end);
       if (next < raw.length) {
-        this.entries[at] = { name, raw: raw.slice(0, start) + raw.slice(next), colon };
+        this.entries[at] = new HeaderLine(name, raw.slice(0, start) + raw.slice(next), colon);
       } else {
         this.entries.splice(at, 1);
       }
@@ -150,7 +159,7 @@ export class Headers {
       const start = nextListValue(raw, colon + 1);
       if (start === raw.length) continue;
       const rest = raw.slice(listValueEnd(raw, start));
-      this.entries[at] = { name, raw: raw.slice(0, start) + value + rest, colon };
+      this.entries[at] = new HeaderLine(name, raw.slice(0, start) + value + rest, colon);
       return;
     }
     this.append(name, value);
@@ -190,9 +199,9 @@ export class Headers {
   }
 
   private removeFrom(name: string, from: number): boolean {
+    if (this.indexOf(name, from) < 0) return false;
     const kept = this.entries.filter((line, at) => at < from || line.name !== name);
-    const removed = kept.length < this.entries.length;
     this.entries = kept;
-    return removed;
+    return true;
   }
 }

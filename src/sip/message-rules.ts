@@ -5,7 +5,7 @@
  * different ones.
  */
 import { parseCSeq } from "./cseq.ts";
-import { type HeaderLine, headerLineValue } from "./headers.ts";
+import type { HeaderLine } from "./headers.ts";
 import { hasLws, parseDecimal } from "./lexical.ts";
 import { listValueEnd, nextListValue } from "./list-values.ts";
 import { parseNameAddr } from "./name-addr.ts";
@@ -77,14 +77,13 @@ export function valuesProblem(found: SingleLines, method: string | null): string
   if (to === null) return "no To";
   if (callId === null) return "no Call-ID";
   if (cseq === null) return "no CSeq";
-  if (!isCallId(headerLineValue(callId))) return "bad Call-ID";
-  if (maxForwards !== null && !isMaxForwards(headerLineValue(maxForwards)))
-    return "bad Max-Forwards";
+  if (!isCallId(callId.value)) return "bad Call-ID";
+  if (maxForwards !== null && !isMaxForwards(maxForwards.value)) return "bad Max-Forwards";
   try {
     parseVia(topValue(via));
-    parseNameAddr(headerLineValue(from));
-    parseNameAddr(headerLineValue(to));
-    const parsed = parseCSeq(headerLineValue(cseq));
+    parseNameAddr(from.value);
+    parseNameAddr(to.value);
+    const parsed = parseCSeq(cseq.value);
     return method === null || parsed.method === method ? null : "CSeq of another method";
   } catch (error) {
     if (error instanceof SipSyntaxError) return error.message;
@@ -93,7 +92,7 @@ export function valuesProblem(found: SingleLines, method: string | null): string
 }
 
 function topValue(line: HeaderLine): string {
-  const value = headerLineValue(line);
+  const value = line.value;
   const start = nextListValue(value, 0);
   return value.slice(start, listValueEnd(value, start));
 }
@@ -112,7 +111,7 @@ function isMaxForwards(value: string): boolean {
  */
 export function bodyLength(line: HeaderLine | null, available: number): number | string {
   if (line === null) return available;
-  const length = parseDecimal(headerLineValue(line), Number.MAX_SAFE_INTEGER);
+  const length = parseDecimal(line.value, Number.MAX_SAFE_INTEGER);
   if (length < 0) return "bad Content-Length";
   return length > available ? "Content-Length beyond the end" : length;
 }

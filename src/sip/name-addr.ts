@@ -11,6 +11,7 @@ import {
   removeParam,
   replaceParam,
 } from "./param-list.ts";
+import { remembered } from "./remembered.ts";
 import { SipSyntaxError } from "./syntax-error.ts";
 
 export type NameAddr = {
@@ -22,7 +23,9 @@ export type NameAddr = {
 };
 
 /** Takes one value (of a list: already cut). Throws SipSyntaxError. */
-export function parseNameAddr(value: string): NameAddr {
+export const parseNameAddr: (value: string) => NameAddr = remembered(readNameAddr);
+
+function readNameAddr(value: string): NameAddr {
   const start = skipLws(value, 0);
   let nameEnd = start;
   if (value.charCodeAt(start) === 0x22) {

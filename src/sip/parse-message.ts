@@ -6,8 +6,9 @@
  * Line ends: CRLF. A message whose whole head uses bare LF is read too (and leaves with CRLF); a head
  * that mixes them, or holds a bare CR, is refused, since the next parser may see other headers in it.
  */
+import { asBuffer } from "./as-buffer.ts";
 import { commonHeaderKey, headerKey } from "./header-names.ts";
-import { type HeaderLine, Headers } from "./headers.ts";
+import { HeaderLine, Headers } from "./headers.ts";
 import { isToken } from "./lexical.ts";
 import type { SipMessage, SipRequest } from "./message.ts";
 import { bodyLength, type SingleLines, singleLines, valuesProblem } from "./message-rules.ts";
@@ -111,7 +112,7 @@ type Head = {
 };
 
 function cutHead(bytes: Uint8Array, limits: SipSizeLimits): Head {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const buffer = asBuffer(bytes);
   const start = skipEmpty(buffer);
   const lineEnd = buffer.indexOf(0x0a, start);
   const separator = lineEnd > 0 && buffer[lineEnd - 1] === 0x0d ? "\r\n\r\n" : "\n\n";
@@ -205,11 +206,11 @@ function readLine(raw: string, isSuspicious: boolean): HeaderLine | string {
   const colon = raw.indexOf(":");
   if (colon < 0) return "header without colon";
   const common = commonHeaderKey(raw.slice(0, colon));
-  if (common !== undefined) return { name: common, raw, colon };
+  if (common !== undefined) return new HeaderLine(common, raw, colon);
   let nameEnd = colon;
   while (nameEnd > 0 && isBlank(raw.charCodeAt(nameEnd - 1))) nameEnd--;
   const spelled = raw.slice(0, nameEnd);
-  return isToken(spelled) ? { name: headerKey(spelled), raw, colon } : "bad header name";
+  return isToken(spelled) ? new HeaderLine(headerKey(spelled), raw, colon) : "bad header name";
 }
 
 function isBlank(code: number): boolean {

@@ -3,6 +3,7 @@
  * between them (RFC 5626 §3.5.1). One reader a connection; it owns the bytes not yet handed on. A stream
  * whose framing is in doubt is never read further: what follows could be anybody's message.
  */
+import { asBuffer } from "./as-buffer.ts";
 import { type Framing, readFraming } from "./stream-framing.ts";
 
 export type StreamSizeLimits = { readonly headBytes: number; readonly messageBytes: number };
@@ -52,7 +53,7 @@ export class StreamReader {
   /** Takes the next bytes of the stream; they are not kept. */
   push(bytes: Uint8Array): void {
     if (this.isStopped) return;
-    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const chunk = asBuffer(bytes);
     const isEmpty = this.bufferedBytes === 0;
     if (isEmpty) this.lend(chunk);
     else this.store(chunk);
@@ -107,7 +108,7 @@ export class StreamReader {
     this.start += this.messageBytes;
     this.messageBytes = 0;
     this.searched = 0;
-    this.on.message(Uint8Array.prototype.slice.call(this.buffer, from, this.start));
+    this.on.message(Buffer.copyBytesFrom(this.buffer, from, this.start - from));
     return true;
   }
 

@@ -5,6 +5,7 @@
 import { formatHostPort, parseHostPort } from "./host-port.ts";
 import { hasNonUriChar } from "./lexical.ts";
 import { findParam, formatParams, type Param, removeParam, replaceParam } from "./param-list.ts";
+import { remembered } from "./remembered.ts";
 import { SipSyntaxError } from "./syntax-error.ts";
 
 export type UriParam = Param;
@@ -35,7 +36,9 @@ function schemeLength(text: string): number {
 }
 
 /** Throws SipSyntaxError, also for other schemes. */
-export function parseSipUri(text: string): SipUri {
+export const parseSipUri: (text: string) => SipUri = remembered(readSipUri);
+
+function readSipUri(text: string): SipUri {
   const start = schemeLength(text);
   if (start === 0) throw new SipSyntaxError("not a SIP URI");
   if (hasNonUriChar(text)) throw new SipSyntaxError("bad character in a URI");

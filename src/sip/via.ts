@@ -11,6 +11,7 @@ import {
   parseHeaderParams,
   replaceParam,
 } from "./param-list.ts";
+import { remembered } from "./remembered.ts";
 import { SipSyntaxError } from "./syntax-error.ts";
 
 /** Every branch of RFC 3261 starts with this (§8.1.1.7). */
@@ -28,7 +29,9 @@ export type Via = {
 const PROTOCOL = "SIP/2.0/";
 
 /** Takes one value (of a list: already cut). Throws SipSyntaxError. */
-export function parseVia(value: string): Via {
+export const parseVia: (value: string) => Via = remembered(readVia);
+
+function readVia(value: string): Via {
   const transportStart = skipLws(value, protocolEnd(value));
   const transportEnd = endOfWord(value, transportStart);
   const transport = value.slice(transportStart, transportEnd);
