@@ -168,7 +168,7 @@ export class Attempts {
     this.#tried.set(branch, target);
     this.stop();
     // The usual case, one target that is well, has the time that RFC 3261 gives it.
-    const isUrgent = this.#left.length > 0 || this.#instance.targets.isResting(target);
+    const isUrgent = this.#left.length > 0 || target.reachable === false;
     if (!isUrgent || !context.isSilent(branch)) return;
     const patienceMs = this.#core.limits().nextTargetTimeout * 1000;
     this.#timer = this.#core.clock.after(patienceMs, () => this.#giveUp(context, branch));

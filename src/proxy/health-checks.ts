@@ -20,7 +20,8 @@ const JITTER = 0.1;
 export class HealthChecks {
   readonly #coreNow: () => Core;
   readonly #random: (lengthBytes: number) => Uint8Array;
-  readonly #waiting = new Set<Timer>();
+  /** Ends the questions that are open. */
+  readonly #waiting = new Set<() => void>();
   #timer: Timer | null = null;
 
   constructor(core: () => Core, random: (lengthBytes: number) => Uint8Array) {
@@ -42,8 +43,7 @@ export class HealthChecks {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
-    for (const timer of this.#waiting) timer.cancel();
-    this.#waiting.clear();
+    for (const end of [...this.#waiting]) end();
   }
 
   #step(): void {
@@ -81,7 +81,8 @@ export class HealthChecks {
     return new Promise((settle, fail) => {
       const over = (): void => {
         deadline.cancel();
-        this.#waiting.delete(deadline);
+        client.abandon();
+        this.#waiting.delete(over);
       };
       const failed = (reason: string): void => {
         over();
@@ -95,11 +96,9 @@ export class HealthChecks {
         timeout: () => failed("no answer to OPTIONS"),
         failed: () => failed("the connection broke"),
       });
-      const deadline = clock.after(limits().healthTimeout * 1000, () => {
-        client.abandon();
-        failed("no answer to OPTIONS");
-      });
-      this.#waiting.add(deadline);
+      const patienceMs = limits().healthTimeout * 1000;
+      const deadline = clock.after(patienceMs, () => failed("no answer to OPTIONS"));
+      this.#waiting.add(over);
     });
   }
 

@@ -206,7 +206,7 @@ for (const transport of ["tcp", "tls"] as const) {
 
 test("a reload switches the checks on and off, and close() leaves no timer", async () => {
   const place = await Place.open({ instance: { sip: { healthCheck: false } } });
-  await place.pbx();
+  const pbx = await place.pbx();
   const config = { sha256: "1".repeat(64), loadedAt: "2026-01-01T00:00:00Z", error: null };
   await place.proxy.reload(sliceOf(CHECKED), config);
   await place.network.elapse(1500);
@@ -214,11 +214,14 @@ test("a reload switches the checks on and off, and close() leaves no timer", asy
   await place.proxy.reload(sliceOf({ instance: { sip: { healthCheck: false } } }), config);
   await place.network.elapse(70_000);
   expect(asked(place)).toBe(1);
+  pbx.automatic = () => true;
   await place.proxy.reload(sliceOf(CHECKED), config);
   await place.network.elapse(100);
+  expect(asked(place)).toBe(2);
   place.proxy.close();
+  expect(place.network.clock.pending).toBe(0);
   await place.network.elapse(40_000);
-  expect(asked(place)).toBeLessThanOrEqual(2);
+  expect(asked(place)).toBe(2);
 });
 
 test("a request that came to nothing has its target asked for life at once", async () => {
