@@ -100,6 +100,15 @@ test("a wake ends the wait, a forgotten socket is not heard, its place is taken 
   expect(watched("127.0.0.1").socket.id).toBe(socket.id);
 });
 
+test("whoever wakes the loop is heard before the packets that wait", async () => {
+  const { socket, port } = watched("127.0.0.1");
+  (await peer("127.0.0.1")).socket.send(Buffer.from("later"), "127.0.0.1", port);
+  wakePacketLoop(loop.wakeFd);
+  expect(loop.turn(1000, () => expect.unreachable())).toBe(false);
+  expect(next()).toEqual({ on: socket, text: "later" });
+  loop.forget(socket);
+});
+
 test("what cannot be opened says why, what is no descriptor is not watched", () => {
   const { port } = watched("127.0.0.1");
   const open = (address: string, at: number) => () =>

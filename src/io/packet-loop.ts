@@ -13,6 +13,7 @@ const EVENTS_MAX = 128;
 export const LOOP_SOCKETS_MAX = 65_536;
 /** struct epoll_event is packed on x64 only: events (4), data (8). */
 const EVENT_BYTES = process.arch === "x64" ? 12 : 16;
+const EVENT_WORDS = EVENT_BYTES >> 2;
 const DATA_OFFSET = EVENT_BYTES - 8;
 const LAYOUT = {
   source: 0,
@@ -104,7 +105,10 @@ export class PacketLoop<Owner> {
     this.#freeIds.push(socket.id);
   }
 
-  /** Waits for packets and gives each socket that has some to `ready`, once. False = somebody woke the loop. */
+  /**
+   * Waits for packets and gives each socket that has some to `ready`, once. False = somebody woke the loop: no
+   * packet is given then, since what the loop is to be told comes before what came after it.
+   */
   turn(timeoutMs: number, ready: (socket: LoopSocket<Owner>) => void): boolean {
     const count = this.#libc.epoll_wait(
       this.epollFd,
@@ -112,18 +116,18 @@ export class PacketLoop<Owner> {
       EVENTS_MAX,
       timeoutMs,
     );
-    let isWoken = false;
-    let word = (LAYOUT.events + DATA_OFFSET) >> 2;
-    for (let i = 0; i < count; i++, word += EVENT_BYTES >> 2) {
-      const id = this.#words[word]!;
-      if (id === WAKE) isWoken = true;
-      else {
-        const socket = this.#sockets[id];
-        if (socket != null) ready(socket);
-      }
+    const first = (LAYOUT.events + DATA_OFFSET) >> 2;
+    const end = first + count * EVENT_WORDS;
+    for (let word = first; word < end; word += EVENT_WORDS) {
+      if (this.#words[word] !== WAKE) continue;
+      this.#libc.read(this.wakeFd, this.#base + LAYOUT.wakeCount, 8);
+      return false;
     }
-    if (isWoken) this.#libc.read(this.wakeFd, this.#base + LAYOUT.wakeCount, 8);
-    return !isWoken;
+    for (let word = first; word < end; word += EVENT_WORDS) {
+      const socket = this.#sockets[this.#words[word]!];
+      if (socket != null) ready(socket);
+    }
+    return true;
   }
 
   /** Length of the packet that is now in the array, -1 = none. Its source is in the socket. */

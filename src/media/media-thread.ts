@@ -48,6 +48,8 @@ export class MediaThread {
   #timer: Timer | null = null;
   #outbox: ToThread[] = [];
   #postTimer: Timer | null = null;
+  /** A microtask will. */
+  #isPosting = false;
 
   constructor(o: MediaThreadOptions) {
     this.#o = o;
@@ -178,14 +180,22 @@ export class MediaThread {
     }
   }
 
-  /** A packet that is earlier than its stream waits in the socket. */
+  /**
+   * What an answer says goes at once, before the answer itself: the peer may send as soon as it has it. The rest
+   * can wait; a packet that is earlier than its stream waits in the socket.
+   */
   #post(message: ToThread): void {
     if (this.#thread === null) return;
-    this.#outbox.push(message);
-    this.#postTimer ??= this.#o.clock.after(GATHER_MS, () => this.#postAll());
+    if (this.#outbox.push(message) === 1 && message.do !== "configure") {
+      this.#postTimer = this.#o.clock.after(GATHER_MS, () => this.#postAll());
+    } else if (message.do === "configure" && !this.#isPosting) {
+      this.#isPosting = true;
+      queueMicrotask(() => this.#postAll());
+    }
   }
 
   #postAll(): void {
+    if (this.#outbox.length === 0) return;
     const messages = this.#outbox;
     this.#forgetPosts();
     this.#thread?.post(messages);
@@ -195,6 +205,7 @@ export class MediaThread {
   #forgetPosts(): void {
     this.#postTimer?.cancel();
     this.#postTimer = null;
+    this.#isPosting = false;
     this.#outbox = [];
   }
 
