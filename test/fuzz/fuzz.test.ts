@@ -20,6 +20,8 @@ const KINDS: readonly Kind[] = ["datagrams", "streams"];
 const ROUND_MESSAGES = 1000;
 /** Objects that all rounds together may add: what the engine keeps of its own, no trace of messages. */
 const GROWTH_OBJECTS = 2500;
+/** And the bytes, of buffers too: of a million messages less than a hundred each. */
+const GROWTH_BYTES = 8 << 20;
 
 const corpus: string[] = [];
 
@@ -88,9 +90,10 @@ const NOTHING = {
   insideInUse: 0,
 };
 
-function heapObjects(): number {
+function heap(): { readonly objects: number; readonly bytes: number } {
   Bun.gc(true);
-  return heapStats().objectCount;
+  const { objectCount, heapSize } = heapStats();
+  return { objects: objectCount, bytes: heapSize };
 }
 
 describe("a running proxy makes no mistake, and a day later nothing is left", () => {
@@ -99,7 +102,7 @@ describe("a running proxy makes no mistake, and a day later nothing is left", ()
     async (kind) => {
       const storm = await Storm.open(kind, new Random(SEED));
       const rounds = Math.ceil((MESSAGES * 0.15) / ROUND_MESSAGES);
-      let objects = 0;
+      let before = heap();
       let timers = 0;
       for (let round = 0; round < rounds; round += 1) {
         const what = `PEQUOD_SEED=${SEED}, round ${round}`;
@@ -107,10 +110,12 @@ describe("a running proxy makes no mistake, and a day later nothing is left", ()
         expect(storm.mistakes, what).toEqual([]);
         expect(storm.drops["internal-error"], what).toBeUndefined();
         // The first round fills what is filled once.
-        if (round === 0) [objects, timers] = [heapObjects(), storm.timers];
+        if (round === 0) [before, timers] = [heap(), storm.timers];
         expect(storm.timers, what).toBeLessThanOrEqual(timers + 2);
       }
-      expect(heapObjects() - objects).toBeLessThan(GROWTH_OBJECTS);
+      const after = heap();
+      expect(after.objects - before.objects).toBeLessThan(GROWTH_OBJECTS);
+      expect(after.bytes - before.bytes).toBeLessThan(GROWTH_BYTES);
       // It was a storm: every kind of damage came through to the place that notices it.
       expect(storm.drops["malformed"]).toBeGreaterThan(100);
       expect(storm.drops["stray-response"]).toBeGreaterThan(50);
