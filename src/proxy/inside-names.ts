@@ -42,6 +42,7 @@ export class InsideNames {
     const shown = new Set(open.map((one) => one?.toLowerCase()));
     const inside = [config.address, ...addresses, insideAddress];
     for (const { address } of core.inner.listening) inside.push(address);
+    for (const { host } of instance.targets.all) inside.push(host);
     const hidden = inside.filter((one) => one !== null && !shown.has(one.toLowerCase()));
     return [...new Set(hidden as string[])];
   }

@@ -395,3 +395,17 @@ test("a call from the second target goes back there, whatever its Contact says",
   await phone.receives("200 BYE");
   await first.receivesNothingMore();
 });
+
+test("phones do not learn the hosts that SRV names", async () => {
+  const place = await open(twoHosts());
+  const pbx = await place.pbx();
+  const phone = await place.phone();
+  await phone.registers();
+  const near = await place.phoneMedia(phone);
+  phone.sendsInvite("600", near.sdp());
+  const invite = await pbx.receivesOn("INVITE");
+  const text = `399 one.example "two.example and ${SECOND} are busy"`;
+  pbx.answers(invite, 486, { tag: "pbx", headers: [["Warning", text]] });
+  const refused = await phone.receives("486 INVITE");
+  expect(refused.header("Warning")).not.toMatch(/one\.example|two\.example|10\.0\.3\./);
+});
