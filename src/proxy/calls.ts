@@ -42,6 +42,8 @@ export type Call = {
 
 /** Without any SIP for a day a dialog is taken for dead; endpoints that live refresh theirs. */
 const IDLE_MS = 24 * 3600 * 1000;
+/** How often a restart is told that it lives. */
+const TOUCH_MS = 3600 * 1000;
 
 type NewCall = Pick<
   Call,
@@ -111,14 +113,17 @@ export class Calls {
     return this.#begin({ callId, callerSide, callerTag, ...o });
   }
 
-  /** One that the last process knew; null when the table is full. Its media comes back with its next offer. */
+  /** One that the last process knew; null: full, or long dead. Its media comes back with its next offer. */
   restore(
-    o: NewCall & Pick<Call, "movedTo" | "target"> & { readonly established: readonly string[] },
+    o: NewCall &
+      Pick<Call, "movedTo" | "target" | "touchedAtMs"> & {
+        readonly established: readonly string[];
+      },
   ): Call | null {
-    if (this.isFull) return null;
-    const { movedTo, target, established, ...known } = o;
+    const { movedTo, target, touchedAtMs, established, ...known } = o;
+    if (this.isFull || touchedAtMs < this.#clock.now() - IDLE_MS) return null;
     const call = this.#begin(known);
-    Object.assign(call, { movedTo, target });
+    Object.assign(call, { movedTo, target, touchedAtMs });
     for (const tag of established) this.established(call, tag);
     return call;
   }
@@ -168,8 +173,15 @@ export class Calls {
     );
     const call = ofPhone ?? (toTag === undefined ? undefined : (ofTag ?? calls[0]));
     if (call === undefined) return null;
-    call.touchedAtMs = this.#clock.now();
+    this.#touch(call);
     return call;
+  }
+
+  #touch(call: Call): void {
+    const before = call.touchedAtMs;
+    call.touchedAtMs = this.#clock.now();
+    const isNewHour = Math.floor(before / TOUCH_MS) !== Math.floor(call.touchedAtMs / TOUCH_MS);
+    if (isNewHour && call.established.size > 0) this.#changed(call);
   }
 
   /** A 2xx has made a dialog of it. */

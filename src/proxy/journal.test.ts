@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { crc32 } from "node:zlib";
 import { HandClock } from "../../test/flows/hand-clock.ts";
 import { memoryJournal } from "../../test/flows/place.ts";
+import type { JournalFile } from "../io/journal-file.ts";
 import { Journal } from "./journal.ts";
 
 const NAME = "j";
@@ -12,18 +14,19 @@ function make(files = new Map<string, string>()) {
   const failures: (string | null)[] = [];
   const writes = { append: 0, replace: 0 };
   const memory = memoryJournal(files, NAME);
-  const journal = new Journal({
-    file: {
-      read: memory.read,
-      append: (text) => {
-        writes.append++;
-        return memory.append(text);
-      },
-      replace: (pieces) => {
-        writes.replace++;
-        return memory.replace(pieces);
-      },
+  const file: JournalFile = {
+    read: memory.read,
+    append: (text) => {
+      writes.append++;
+      return memory.append(text);
     },
+    replace: (pieces) => {
+      writes.replace++;
+      return memory.replace(pieces);
+    },
+  };
+  const journal = new Journal({
+    file,
     clock,
     keys: () => live.keys(),
     valueOf: (key) => live.get(key) ?? null,
@@ -38,7 +41,17 @@ function make(files = new Map<string, string>()) {
     clock.advance(ms);
     for (let i = 0; i < 20; i++) await Promise.resolve();
   };
-  return { journal, files, live, set, passes, writes, failures, text: () => files.get(NAME) ?? "" };
+  return {
+    journal,
+    file,
+    files,
+    live,
+    set,
+    passes,
+    writes,
+    failures,
+    text: () => files.get(NAME) ?? "",
+  };
 }
 
 const loaded = async (files: Map<string, string>) => {
@@ -94,6 +107,50 @@ describe("the journal", () => {
       await next.passes(500);
       expect(await loaded(files)).toEqual({ values: { ...left, new: 1 }, damaged: 0 });
     }
+  });
+
+  test("a last line that only lacks its end is kept, and nothing is glued to it", async () => {
+    const first = make();
+    first.set("a", 1);
+    await first.passes(500);
+    const next = make(new Map([[NAME, first.text().trimEnd()]]));
+    expect(await next.journal.load()).toEqual({ values: new Map([["a", 1]]), damaged: 0 });
+    next.live.set("a", 1);
+    next.set("b", 2);
+    await next.passes(500);
+    expect(await loaded(next.files)).toEqual({ values: { a: 1, b: 2 }, damaged: 0 });
+  });
+
+  test("a sum that fits what is no entry brings nothing down", async () => {
+    const texts = ["null", "7", "[1,2]", "[", '{"0":"a"}'];
+    const lines = texts.map((text) => `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`);
+    expect(await loaded(new Map([[NAME, lines.join("")]]))).toEqual({ values: {}, damaged: 5 });
+  });
+
+  test("a file that cannot be read counts as none and is told; then all is written anew", async () => {
+    const j = make();
+    j.file.read = () => Promise.reject(new Error("input/output error"));
+    expect((await j.journal.load()).values.size).toBe(0);
+    expect(j.failures).toEqual(["input/output error"]);
+    j.set("a", 1);
+    await j.passes(500);
+    expect(j.failures).toEqual(["input/output error", null]);
+    expect(j.writes).toEqual({ append: 0, replace: 1 });
+  });
+
+  test("a slow disk is asked for one thing at a time", async () => {
+    const j = make();
+    const waiting: (() => void)[] = [];
+    j.file.append = () => new Promise((resolve) => waiting.push(resolve));
+    for (const value of [1, 2, 3, 4]) {
+      j.set("a", value);
+      await j.passes(1000);
+    }
+    expect(waiting.length).toBe(1);
+    waiting[0]?.();
+    await j.passes(0);
+    await j.passes(500);
+    expect(waiting.length).toBe(2);
   });
 
   test("after close() nothing that ends is written any more", async () => {

@@ -34,6 +34,7 @@ export class Journal {
   #lines = 0;
   #mustReplace = false;
   #isFailing = false;
+  #isWriting = false;
   #timer: Timer | null = null;
   #writing: Promise<void> = Promise.resolve();
   #isOver = false;
@@ -44,12 +45,12 @@ export class Journal {
 
   /**
    * What the last process left, and how many lines of it were damaged (the last one, mostly: cut off with the
-   * power). Call once, before changed().
+   * power). A file that cannot be read counts as none, and is told. Call once, before changed().
    */
   async load(): Promise<{ readonly values: Map<string, unknown>; readonly damaged: number }> {
     const values = new Map<string, unknown>();
     let damaged = 0;
-    const text = await this.#o.file.read();
+    const text = await this.#read();
     for (const line of text.split("\n")) {
       if (line === "") continue;
       this.#lines++;
@@ -59,14 +60,23 @@ export class Journal {
       else values.set(entry[0], entry[1]);
     }
     // What is appended to half a line would be lost with it.
-    this.#mustReplace = damaged > 0;
+    this.#mustReplace ||= damaged > 0 || (text !== "" && !text.endsWith("\n"));
     return { values, damaged };
+  }
+
+  async #read(): Promise<string> {
+    try {
+      return await this.#o.file.read();
+    } catch (error) {
+      this.#failed(error);
+      return "";
+    }
   }
 
   changed(key: string): void {
     if (this.#isOver) return;
     this.#changed.add(key);
-    this.#timer ??= this.#o.clock.after(FLUSH_MS, () => this.#flush());
+    if (!this.#isWriting) this.#flushAfter(FLUSH_MS);
   }
 
   /** Takes nothing more: what ends with this process shall stay there. Resolves when all is on the disk. */
@@ -80,12 +90,25 @@ export class Journal {
     await this.#writing;
   }
 
-  #flush(): void {
-    this.#timer = null;
-    this.#writing = this.#writing.then(() => this.#write());
+  #flushAfter(ms: number): void {
+    this.#timer ??= this.#o.clock.after(ms, () => this.#flush());
   }
 
+  #flush(): void {
+    this.#timer = null;
+    this.#writing = this.#write();
+  }
+
+  /** One at a time, however slow the disk is: what changes meanwhile is the next batch. */
   async #write(): Promise<void> {
+    this.#isWriting = true;
+    const isWritten = await this.#wrote();
+    this.#isWriting = false;
+    if (this.#isOver || this.#changed.size === 0) return;
+    this.#flushAfter(isWritten ? FLUSH_MS : RETRY_MS);
+  }
+
+  async #wrote(): Promise<boolean> {
     const batch = this.#changed;
     this.#changed = new Set();
     try {
@@ -93,14 +116,19 @@ export class Journal {
       else await this.#append(batch);
       if (this.#isFailing) this.#o.failed(null);
       this.#isFailing = false;
+      return true;
     } catch (error) {
       for (const key of batch) this.#changed.add(key);
-      // Half a batch may be there.
-      this.#mustReplace = true;
-      this.#isFailing = true;
-      this.#o.failed(error instanceof Error ? error.message : String(error));
-      if (!this.#isOver) this.#timer ??= this.#o.clock.after(RETRY_MS, () => this.#flush());
+      this.#failed(error);
+      return false;
     }
+  }
+
+  /** What is there may be half a batch, or unreadable: next time all of it is written. */
+  #failed(error: unknown): void {
+    this.#mustReplace = true;
+    this.#isFailing = true;
+    this.#o.failed(error instanceof Error ? error.message : String(error));
   }
 
   async #append(batch: ReadonlySet<string>): Promise<void> {
@@ -143,10 +171,14 @@ function formatLine(key: string, value: unknown): string {
   return `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`;
 }
 
-/** null = damaged. */
+/** null = damaged. A sum is no signature: what it fits need not be ours. */
 function parseLine(line: string): readonly [string, unknown] | null {
   const text = line.slice(9);
   if (line[8] !== " " || Number.parseInt(line.slice(0, 8), 16) !== crc32(text)) return null;
-  const [key, value] = JSON.parse(text) as [string, unknown];
-  return [key, value];
+  try {
+    const entry: unknown = JSON.parse(text);
+    return Array.isArray(entry) && typeof entry[0] === "string" ? [entry[0], entry[1]] : null;
+  } catch {
+    return null;
+  }
 }

@@ -51,6 +51,7 @@ const call = {
   target: null,
   sessionRequest: { outer: { signallingAddress: "198.51.100.9" } },
   established: new Set(["b"]),
+  touchedAtMs: 1e12,
 } as unknown as Call;
 
 test("a call is read as it was written, once it is one", () => {

@@ -44,6 +44,7 @@ const callRecord = z.strictObject({
   /** Where the phone's end of it was, for media that is made anew. */
   phoneAddress: z.string(),
   user: z.string(),
+  touchedAtMs: z.number(),
 });
 
 export type BindingRecord = z.infer<typeof bindingRecord>;
@@ -75,12 +76,14 @@ export function bindingOf(key: string, value: unknown): Binding | null {
 /** null: nothing that would be worth keeping, since nobody has answered it. */
 export function recordOfCall(call: Call, user: string): CallRecord | null {
   if (call.established.size === 0) return null;
-  const { instance, callId, callerSide, callerTag, phone, movedTo, target } = call;
+  const { instance, callId, callerSide, callerTag, touchedAtMs } = call;
+  const { phone, movedTo, target } = call;
   return {
     instance,
     callId,
     callerSide,
     callerTag,
+    touchedAtMs,
     phone: plainTarget(phone),
     movedTo: movedTo === null ? null : plainTarget(movedTo),
     target: target === null ? null : { address: target.address, port: target.port },

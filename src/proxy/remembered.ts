@@ -41,14 +41,21 @@ export class Remembered {
   }
 
   bindingChanged(id: string): void {
-    this.#journal.changed(bindingKey(id));
+    this.#changed(bindingKey(id));
   }
 
   callChanged(call: Call): void {
     const key = callRecordKey(call);
     if (this.#core().calls.isAlive(call)) this.#calls.set(key, call);
     else this.#calls.delete(key);
-    this.#journal.changed(key);
+    this.#changed(key);
+  }
+
+  /** What comes from the file is in the file. */
+  #isLoading = false;
+
+  #changed(key: string): void {
+    if (!this.#isLoading) this.#journal.changed(key);
   }
 
   /** Calls that are, or were, worth a record, so that one is found by its key. */
@@ -59,10 +66,12 @@ export class Remembered {
     const { log, count } = this.#core();
     const { values, damaged } = await this.#journal.load();
     let [phones, calls] = [0, 0];
+    this.#isLoading = true;
     for (const [key, value] of values) {
       if (this.#restoreBinding(key, value)) phones++;
       else if (this.#restoreCall(key, value)) calls++;
     }
+    this.#isLoading = false;
     for (let i = 0; i < damaged; i++) count("journal-damaged");
     if (values.size > 0 || damaged > 0) log.info("remembered", { phones, calls, damaged });
   }

@@ -139,6 +139,37 @@ test("a call that ended, a phone that left and a registration that ran out are n
   expect(late.status.sip.flows).toBe(0);
 });
 
+test("what was read is not written again", async () => {
+  const before = await Place.open(UDP);
+  await before.pbx();
+  const phone = await before.phone({ transport: "udp" });
+  await phone.registers();
+  await before.network.elapse(1000);
+  const { state, files } = await diskOf(before);
+  before.proxy.close();
+  const known = files.get(JOURNAL);
+  const after = await Place.open({ ...UDP, state }, before.network);
+  await after.network.elapse(1000);
+  expect(files.get(JOURNAL)).toBe(known ?? "");
+});
+
+test("a call that nobody has touched for a day is not there again, one that is refreshed is", async () => {
+  const hours = 3600 * 1000;
+  for (const isRefreshed of [false, true]) {
+    const talk = await phoneCalls(await makeEnds(UDP));
+    const { network } = talk.place;
+    // The proxy is down for most of the day, so that no sweep of its own ends the call.
+    await network.elapse(hours);
+    if (isRefreshed) await phoneReInvites(talk, talk.near.sdp({ version: 2 }));
+    await network.elapse(1000);
+    const { state } = await diskOf(talk.place);
+    talk.place.proxy.close();
+    await network.elapse(23.5 * hours);
+    const after = await Place.open({ ...UDP, state }, network);
+    expect(after.status.sip.dialogs).toBe(isRefreshed ? 1 : 0);
+  }
+});
+
 test("an instance that is no longer configured takes its phones and calls with it", async () => {
   const talk = await phoneCalls(await makeEnds(UDP));
   const after = await killed(talk.place, { ...UDP, instance: { name: "other" } });
