@@ -1,5 +1,4 @@
 /** The real outside world; the only one outside the tests. */
-import { randomBytes } from "node:crypto";
 import { systemClock } from "./clock.ts";
 import { sourceAddressFor } from "./network.ts";
 import { resolve, resolveService } from "./resolver.ts";
@@ -15,5 +14,5 @@ export const realWorld: World = {
   resolve,
   resolveService,
   sourceAddressFor,
-  random: (lengthBytes) => randomBytes(lengthBytes),
+  random: (lengthBytes) => crypto.getRandomValues(new Uint8Array(lengthBytes)),
 };

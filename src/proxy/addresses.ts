@@ -21,9 +21,14 @@ export function plainHost(host: string): string {
   return host.replace(/^\[|[\].]$/g, "").toLowerCase();
 }
 
+/** Of addresses, which alone hold colons where they are IPv6. */
+export function isSameFamily(one: string, other: string): boolean {
+  return one.includes(":") === other.includes(":");
+}
+
 /** Of our addresses in one zone the one of the peer's family; the first where there is none. */
 export function facing(addresses: readonly string[], peer: string): string {
-  const found = addresses.find((one) => isIPv6(one) === isIPv6(peer)) ?? addresses[0];
+  const found = addresses.find((one) => isSameFamily(one, peer)) ?? addresses[0];
   if (found === undefined) throw new Error("a zone without an address");
   return found;
 }

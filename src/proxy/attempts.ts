@@ -149,8 +149,8 @@ export class Attempts {
 
   /** null: there is none, which is noted. */
   async #flowTo(target: Target): Promise<Flow | null> {
-    const mayGrow = this.#instance.config.sip.largeOverTcp && target !== this.#current?.target;
-    const bytes = mayGrow ? sizeOf(this.#request(target)) : 0;
+    const mayGrow = target !== this.#current?.target;
+    const bytes = mayGrow ? sizeFor(this.#instance, this.#request(target)) : 0;
     try {
       return await this.#core.inner.flowTo(this.#instance, target, bytes);
     } catch (error) {
@@ -205,8 +205,9 @@ function reasonOf(origin: "timeout" | "transport" | "received"): string {
   return origin === "transport" ? "the connection broke" : "no answer";
 }
 
-/** As it will leave us. */
-export function sizeOf(request: SipRequest): number {
+/** Bytes that will leave us; 0 where the instance takes messages of any size by the transport it has. */
+export function sizeFor(instance: Instance, request: SipRequest): number {
+  if (!instance.config.sip.largeOverTcp) return 0;
   return formatMessage(request).length + VIA_BYTES;
 }
 

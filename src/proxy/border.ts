@@ -206,8 +206,9 @@ export class Border {
   }
 
   #inward(message: SipMessage, { instance }: Pick<Passage, "instance">): void {
+    const isSource = sourceHeadersOf(instance);
     applyRules(message, {
-      isDropped: (name) => isSource(name, instance),
+      isDropped: isSource,
       touches: (text) => this.masks.isIn(text),
       change: (text) => this.masks.openAll(text, instance.tag),
     });
@@ -223,12 +224,13 @@ export class Border {
   #outward(message: SipMessage, { instance, flow }: Pick<Passage, "instance" | "flow">): void {
     const { hideSoftware } = instance.config.sip;
     const names = this.#names.of(instance);
+    const isSource = sourceHeadersOf(instance);
     const isSoftware = (name: string): boolean => name === "server" || name === "user-agent";
     applyRules(message, {
       isDropped: (name) =>
         name === "path" ||
         name === "service-route" ||
-        isSource(name, instance) ||
+        isSource(name) ||
         (hideSoftware && isSoftware(name)),
       touches: (text, name) => name === "refer-to" || text.includes(";pq=") || names.isIn(text),
       change: (text, name) => {
@@ -253,8 +255,10 @@ export class Border {
   }
 }
 
-function isSource(name: string, { config }: Instance): boolean {
-  return (
-    name === DEFAULT_SOURCE_HEADER.toLowerCase() || name === config.sip.sourceHeader?.toLowerCase()
-  );
+const DEFAULT_SOURCE = DEFAULT_SOURCE_HEADER.toLowerCase();
+
+/** Asked for each line of a message. */
+function sourceHeadersOf({ config }: Instance): (name: string) => boolean {
+  const own = config.sip.sourceHeader?.toLowerCase();
+  return (name) => name === DEFAULT_SOURCE || name === own;
 }

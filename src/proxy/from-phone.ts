@@ -12,7 +12,7 @@ import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import type { ServerTransaction } from "../sip/transaction-table.ts";
 import { isSipUri, parseSipUri } from "../sip/uri.ts";
 import { plainHost } from "./addresses.ts";
-import { Attempts, sizeOf, targetsFor } from "./attempts.ts";
+import { Attempts, sizeFor, targetsFor } from "./attempts.ts";
 import { callFor } from "./call-for.ts";
 import { type Core, innerPlace, phoneTarget, reply } from "./core.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -117,7 +117,7 @@ export class FromPhone {
       call,
       hidden,
     });
-    const onward = await this.#core.inner.flowTo(instance, target, sizeOf(request));
+    const onward = await this.#core.inner.flowTo(instance, target, sizeFor(instance, request));
     if (!this.#core.table.sendStateless(request, onward)) this.#core.count("ack-not-sent");
   }
 

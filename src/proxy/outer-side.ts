@@ -16,6 +16,7 @@ import type {
   StreamListener,
 } from "../io/types.ts";
 import { answerBinding, isStun } from "../sip/stun.ts";
+import { isSameFamily } from "./addresses.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
 import type { SideOptions } from "./side.ts";
 import type { StreamFlow } from "./stream-flow.ts";
@@ -259,6 +260,6 @@ function towards<T extends { readonly local: Endpoint }>(
   all: Iterable<T>,
   peer: string,
 ): T | undefined {
-  for (const one of all) if (isIPv6(one.local.address) === isIPv6(peer)) return one;
+  for (const one of all) if (isSameFamily(one.local.address, peer)) return one;
   return undefined;
 }

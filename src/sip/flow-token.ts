@@ -12,6 +12,7 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIPv6 } from "node:net";
 import type { Endpoint } from "../io/types.ts";
+import { LastResults } from "./remembered.ts";
 
 const MAC_BYTES = 10;
 const HEAD_BYTES = 26;
@@ -62,8 +63,13 @@ function unpackAddress(bytes: Buffer): string {
   return groups.join(":");
 }
 
+/** A call shows its token in each of its requests, and is given it in each of its answers. */
+const KNOWN_TOKENS = 1024;
+
 export class FlowTokens {
   readonly #keys: readonly TokenKey[];
+  readonly #made = new LastResults<string>(KNOWN_TOKENS);
+  readonly #opened = new LastResults<FlowTarget>(KNOWN_TOKENS);
 
   /** The first key makes tokens, all of them open tokens. */
   constructor(keys: readonly TokenKey[]) {
@@ -72,6 +78,16 @@ export class FlowTokens {
   }
 
   make(target: FlowTarget): string {
+    const { instanceTag: tag, kind, id, udp } = target;
+    const name = `${tag} ${kind} ${id} ${udp === null ? "" : `${udp.port} ${udp.address}`}`;
+    const known = this.#made.get(name);
+    if (known !== undefined) return known;
+    const token = this.#make(target);
+    this.#made.set(name, token);
+    return token;
+  }
+
+  #make(target: FlowTarget): string {
     const key = this.#keys[0]!;
     const address = target.udp === null ? null : packAddress(target.udp.address);
     const body = Buffer.alloc(HEAD_BYTES - MAC_BYTES + (address === null ? 0 : 2 + address.length));
@@ -91,6 +107,14 @@ export class FlowTokens {
 
   /** null: not one of ours, made by another proxy, or changed on the way. */
   open(token: string): FlowTarget | null {
+    const known = this.#opened.get(token);
+    if (known !== undefined) return known;
+    const target = this.#open(token);
+    if (target !== null) this.#opened.set(token, target);
+    return target;
+  }
+
+  #open(token: string): FlowTarget | null {
     if (token.length > LONGEST_TOKEN || !/^[A-Za-z0-9_-]{35,}$/.test(token)) return null;
     const bytes = Buffer.from(token, "base64url");
     if (bytes.length < HEAD_BYTES) return null;
