@@ -66,12 +66,22 @@ test("two phones of one forked call have a record each", () => {
   expect(callRecordKey({ ...call, phone: other })).not.toBe(callRecordKey(call));
 });
 
+test("what a later version has added is left out", () => {
+  const known = recordOfBinding(binding);
+  const read = bindingOf(bindingKey(binding.id), { ...known, more: 1 });
+  expect(recordOfBinding(read ?? expect.unreachable())).toEqual(known);
+});
+
+test("a record under another kind of key is left out", () => {
+  expect(bindingOf(callRecordKey(call), recordOfBinding(binding))).toBeNull();
+  expect(callRecordOf(bindingKey("x"), recordOfCall(call, ""))).toBeNull();
+});
+
 test.each([
   [null],
   ["text"],
   [{}],
   [{ ...recordOfBinding(binding), expiresAtMs: "soon" }],
-  [{ ...recordOfBinding(binding), more: 1 }],
   [{ ...recordOfBinding(binding), flow: { id: "f", transport: "sctp", remote } }],
   [{ ...recordOfCall(call, ""), established: [] }],
   [{ ...recordOfCall(call, ""), phone: { ...phone, udp: { address: "a", port: -1 } } }],

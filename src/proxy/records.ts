@@ -8,16 +8,16 @@ import type { Binding } from "./bindings.ts";
 import type { Call } from "./calls.ts";
 import { StoredFlow } from "./stored-flow.ts";
 
-const endpoint = z.strictObject({ address: z.string(), port: z.int().min(0).max(65_535) });
+const endpoint = z.object({ address: z.string(), port: z.int().min(0).max(65_535) });
 
-const bindingRecord = z.strictObject({
+const bindingRecord = z.object({
   instance: z.string(),
   aor: z.string(),
   callId: z.string(),
   owner: z.string(),
   contactUri: z.string(),
   insideUri: z.string(),
-  flow: z.strictObject({
+  flow: z.object({
     id: z.string(),
     transport: z.enum(["udp", "tcp", "tls"]),
     remote: endpoint,
@@ -25,14 +25,14 @@ const bindingRecord = z.strictObject({
   expiresAtMs: z.number(),
 });
 
-const targetRecord = z.strictObject({
+const targetRecord = z.object({
   instanceTag: z.string(),
   kind: z.enum(["binding", "flow"]),
   id: z.string(),
   udp: endpoint.nullable(),
 });
 
-const callRecord = z.strictObject({
+const callRecord = z.object({
   instance: z.string(),
   callId: z.string(),
   callerSide: z.enum(["outer", "inner"]),
@@ -67,8 +67,10 @@ export function recordOfBinding({ id: _, flow, ...rest }: Binding): BindingRecor
 }
 
 export function bindingOf(key: string, value: unknown): Binding | null {
+  // The key first: what a refusal costs is felt with thousands of records at the start.
+  if (!key.startsWith(BINDING)) return null;
   const { success, data } = bindingRecord.safeParse(value);
-  if (!success || !key.startsWith(BINDING)) return null;
+  if (!success) return null;
   const { id, transport, remote } = data.flow;
   return { ...data, id: key.slice(BINDING.length), flow: new StoredFlow(id, transport, remote) };
 }
@@ -94,8 +96,9 @@ export function recordOfCall(call: Call, user: string): CallRecord | null {
 }
 
 export function callRecordOf(key: string, value: unknown): CallRecord | null {
+  if (!key.startsWith(CALL)) return null;
   const { success, data } = callRecord.safeParse(value);
-  return success && key.startsWith(CALL) ? data : null;
+  return success ? data : null;
 }
 
 function plainTarget({ instanceTag, kind, id, udp }: FlowTarget): CallRecord["phone"] {

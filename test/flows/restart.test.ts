@@ -160,7 +160,11 @@ test("a call that nobody has touched for a day is not there again, one that is r
     const { network } = talk.place;
     // The proxy is down for most of the day, so that no sweep of its own ends the call.
     await network.elapse(hours);
-    if (isRefreshed) await phoneReInvites(talk, talk.near.sdp({ version: 2 }));
+    if (isRefreshed) {
+      talk.phone.inDialog(talk.phoneSide, "INFO");
+      talk.pbx.replies(await talk.pbx.receivesOn("INFO"), 200, "pbx");
+      await talk.phone.receives("200 INFO");
+    }
     await network.elapse(1000);
     const { state } = await diskOf(talk.place);
     talk.place.proxy.close();
