@@ -1,6 +1,6 @@
 /** The compiled binary is killed in the middle of a call and started again. */
 import { afterEach, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { JOURNAL } from "../../src/proxy/remembered.ts";
 import {
@@ -25,7 +25,10 @@ async function isWritten(talk: Talk, ...words: string[]): Promise<void> {
   }
 }
 
-async function killedInMidCall(begin: typeof phoneCalls, ports: object): Promise<Talk> {
+async function killedInMidCall(
+  begin: typeof phoneCalls,
+  ports: object,
+): Promise<Talk & { readonly restartedAtMs: number }> {
   const transport = "sipTls" in ports ? "tls" : "udp";
   const media = transport === "udp" ? { voipMedia: "rtp" } : {};
   const proxy = { voipSip: transport, ...media, ports };
@@ -35,10 +38,11 @@ async function killedInMidCall(begin: typeof phoneCalls, ports: object): Promise
   await isWritten(talk, talk.pbxSide.callId);
   talk.running.signal("SIGKILL");
   await talk.running.exits();
+  const restartedAtMs = performance.now();
   const { running } = await talk.at.startProxy();
   if (transport === "tls") await talk.phone.connects();
   expect((await talk.at.status()).sip).toMatchObject({ dialogs: 1 });
-  return { ...talk, running };
+  return { ...talk, running, restartedAtMs };
 }
 
 async function holds({ phone, pbx, near, far, phoneSide }: Talk): Promise<void> {
@@ -71,6 +75,8 @@ test("after kill -9 the telephone system reaches a UDP phone at once, in its cal
   pbx.inDialog(pbxSide, "BYE");
   await phone.isHungUpOn();
   await pbx.receives("200 BYE");
+  expect(performance.now() - talk.restartedAtMs).toBeLessThan(2000);
+  expect(statSync(join(talk.at.folder, "state", JOURNAL)).mode & 0o777).toBe(0o600);
   pbx.sendsInvite("100", far.sdp());
   await phone.receives("INVITE");
 });

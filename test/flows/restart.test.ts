@@ -174,6 +174,17 @@ test("a call that nobody has touched for a day is not there again, one that is r
   }
 });
 
+test("limits hold at the start, too", async () => {
+  const before = await Place.open(UDP);
+  await before.pbx();
+  for (const user of ["100", "101", "102"]) {
+    const phone = await before.phone({ transport: "udp", user, address: `192.168.1.${user}` });
+    await phone.registers();
+  }
+  const after = await killed(before, { ...UDP, proxy: { ...UDP.proxy, limits: { bindings: 2 } } });
+  expect(after.status.sip.flows).toBe(2);
+});
+
 test("an instance that is no longer configured takes its phones and calls with it", async () => {
   const talk = await phoneCalls(await makeEnds(UDP));
   const after = await killed(talk.place, { ...UDP, instance: { name: "other" } });
