@@ -1,5 +1,13 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { journalFile } from "./journal-file.ts";
@@ -26,6 +34,16 @@ test("what a power cut left half written does not stay in the way", async () => 
   const file = journalFile(join(folder, "b"));
   await file.replace(["whole\n"]);
   expect(await file.read()).toBe("whole\n");
+});
+
+test("a file that others could read is the owner's alone before anything is written to it", async () => {
+  for (const name of ["e", "f.new"]) {
+    writeFileSync(join(folder, name), "");
+    chmodSync(join(folder, name), 0o644);
+  }
+  await journalFile(join(folder, "e")).append("x\n");
+  await journalFile(join(folder, "f")).replace(["x\n"]);
+  for (const name of ["e", "f"]) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
 });
 
 test("a link in its place is not followed, a folder that is gone is told", async () => {

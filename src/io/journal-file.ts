@@ -15,6 +15,9 @@ export type JournalFile = {
   replace(pieces: Iterable<string>): Promise<void>;
 };
 
+/** Set for a file that was there before, too: it says who calls whom. */
+const MODE = 0o600;
+
 /** Not while another append() or replace() of the same file is under way. */
 export function journalFile(path: string): JournalFile {
   const temporary = `${path}.new`;
@@ -30,12 +33,14 @@ export function journalFile(path: string): JournalFile {
     },
     async append(text) {
       await using(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, async (file) => {
+        await file.chmod(MODE);
         await file.writeFile(text);
         await file.datasync();
       });
     },
     async replace(pieces) {
       await using(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, async (file) => {
+        await file.chmod(MODE);
         for (const piece of pieces) await file.writeFile(piece);
         await file.sync();
       });
@@ -50,7 +55,7 @@ async function using(
   flags: number,
   work: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const file = await open(path, flags, 0o600);
+  const file = await open(path, flags, MODE);
   try {
     await work(file);
   } finally {

@@ -1,6 +1,6 @@
 /** The compiled binary is killed in the middle of a call and started again. */
 import { afterEach, expect, test } from "bun:test";
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { JOURNAL } from "../../src/proxy/remembered.ts";
 import {
@@ -19,7 +19,7 @@ afterEach(closeAll);
 async function isWritten(talk: Talk, ...words: string[]): Promise<void> {
   const path = join(talk.at.folder, "state", JOURNAL);
   for (;;) {
-    const text = readFileSync(path, { encoding: "utf8", flag: "a+" });
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
     if (words.every((word) => text.includes(word))) return;
     await new Promise((resolve) => setImmediate(resolve));
   }
