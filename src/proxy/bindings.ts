@@ -89,10 +89,11 @@ export class Bindings {
   flows(instance?: string): number {
     let count = 0;
     for (const bindings of this.#byFlow.values()) {
-      const [first] = [...bindings].filter(
-        (one) => instance === undefined || one.instance === instance,
-      );
-      if (first?.flow.isOpen === true) count++;
+      for (const one of bindings) {
+        if (instance !== undefined && one.instance !== instance) continue;
+        if (one.flow.isOpen) count++;
+        break;
+      }
     }
     return count;
   }
