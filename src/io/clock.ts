@@ -3,10 +3,20 @@
  */
 import type { Clock, Timer } from "./types.ts";
 
+/** There are some for each call: one object, no closures. */
+class SystemTimer implements Timer {
+  readonly #handle: ReturnType<typeof setTimeout>;
+
+  constructor(delayMs: number, fire: () => void) {
+    this.#handle = setTimeout(fire, delayMs);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  after(delayMs: number, fire: () => void): Timer {
-    const handle = setTimeout(fire, delayMs);
-    return { cancel: () => clearTimeout(handle) };
-  },
+  after: (delayMs, fire) => new SystemTimer(delayMs, fire),
 };

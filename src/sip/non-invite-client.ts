@@ -30,7 +30,9 @@ export class NonInviteClient implements ClientTransaction {
   readonly request: SipRequest;
   readonly branch: string;
   readonly flow: Flow;
-  readonly #options: NonInviteClientOptions;
+  readonly #options: Omit<NonInviteClientOptions, "events">;
+  /** Null once it is final: what hangs on it need not wait for timer K. */
+  #events: ClientEvents | null;
   readonly #timer: StateTimer;
   #state: NonInviteClientState = "trying";
 
@@ -38,7 +40,9 @@ export class NonInviteClient implements ClientTransaction {
     this.request = options.request;
     this.branch = options.branch;
     this.flow = options.flow;
-    this.#options = options;
+    const { events, ...others } = options;
+    this.#events = events;
+    this.#options = others;
     this.#timer = new StateTimer(options.host.clock);
   }
 
@@ -61,8 +65,9 @@ export class NonInviteClient implements ClientTransaction {
         if (!this.flow.send(bytes)) this.fail("not-sent");
       },
       expired: () => {
+        const events = this.#events;
         this.#terminate();
-        this.#options.events.timeout();
+        events?.timeout();
       },
     });
     if (!this.flow.send(bytes)) this.#timer.start(0, () => this.fail("not-sent"));
@@ -71,9 +76,10 @@ export class NonInviteClient implements ClientTransaction {
   /** After the final response repetitions are absorbed. */
   receive(response: SipResponse): void {
     if (this.isFinal) return;
+    const events = this.#events;
     if (response.status < 200) this.#state = "proceeding";
     else this.#complete();
-    this.#options.events.response(response);
+    events?.response(response);
   }
 
   /** Only an INVITE can be cancelled (RFC 3261 §9.1). */
@@ -85,8 +91,9 @@ export class NonInviteClient implements ClientTransaction {
 
   fail(reason: string): void {
     if (this.isFinal) return;
+    const events = this.#events;
     this.#terminate();
-    this.#options.events.failed(reason);
+    events?.failed(reason);
   }
 
   #complete(): void {
@@ -95,12 +102,14 @@ export class NonInviteClient implements ClientTransaction {
       return;
     }
     this.#state = "completed";
+    this.#events = null;
     this.#timer.start(this.#options.host.timers.t4Ms, () => this.#terminate());
   }
 
   #terminate(): void {
     this.#timer.stop();
     this.#state = "terminated";
+    this.#events = null;
     this.#options.ended();
   }
 }
