@@ -55,7 +55,7 @@ function formatStatus(status: ProxyStatus): string {
   const instances = Object.entries(status.instances).map(([name, one]) => {
     const reach = one.reachable === null ? "not tried yet" : one.reachable ? "reachable" : "DOWN";
     const why = one.reason === null ? "" : ` (${one.reason})`;
-    return `  instance ${name}: ${reach}${why}, ${one.flows} phones, ${one.sessions} calls, ${one.routing} mode (${one.routingReason})`;
+    return `  instance ${name}: ${reach}${why}, ${one.flows} phones, ${one.sessions} calls, ${one.dialogs} dialogs, ${one.requests} open requests, ${one.bans} banned users, ${one.routing} mode (${one.routingReason})`;
   });
   const drops = Object.entries(status.drops).map(([reason, count]) => `${reason} ${count}`);
   return [

@@ -42,6 +42,8 @@ const status: ProxyStatus = {
       flows: 0,
       sessions: 0,
       requests: 0,
+      dialogs: 11,
+      bans: 12,
     },
     b: {
       reachable: null,
@@ -53,6 +55,8 @@ const status: ProxyStatus = {
       flows: 0,
       sessions: 0,
       requests: 0,
+      dialogs: 11,
+      bans: 12,
     },
   },
   warnings: [],
@@ -65,6 +69,9 @@ test("every figure is a metric with help and type", () => {
   expect(text).toContain('pequod_instance_reachable{proxy="dmz",instance="a"} 1\n');
   expect(text).toContain('pequod_bans{proxy="dmz"} 0\n');
   expect(text).toContain('pequod_instance_requests{proxy="dmz",instance="a"} 0\n');
+  expect(text).toContain('pequod_instance_flows{proxy="dmz",instance="a"} 0\n');
+  expect(text).toContain('pequod_instance_dialogs{proxy="dmz",instance="a"} 11\n');
+  expect(text).toContain('pequod_instance_bans{proxy="dmz",instance="a"} 12\n');
   expect(text).not.toContain('pequod_instance_reachable{proxy="dmz",instance="b"}');
   for (const line of text.trim().split("\n")) {
     expect(line).toMatch(/^(# (HELP|TYPE) pequod_\w+ .+|pequod_\w+\{[^}]*\} \d+)$/);

@@ -21,6 +21,8 @@ export function formatMetrics(status: ProxyStatus): string {
   const { proxy, sip, media } = status;
   const one = (value: number): Sample[] => [[{ proxy }, value]];
   const instances = Object.entries(status.instances);
+  const of = (figure: "flows" | "requests" | "dialogs" | "bans"): Sample[] =>
+    instances.map(([name, instance]) => [{ proxy, instance: name }, instance[figure]]);
   const drops = Object.entries(status.drops);
   return [
     metric("up", "gauge", "1 while the proxy runs.", one(status.state === "running" ? 1 : 0)),
@@ -52,8 +54,11 @@ export function formatMetrics(status: ProxyStatus): string {
       "instance_requests",
       "gauge",
       "Requests that wait for an instance, or for a phone's answer to it.",
-      instances.map(([name, instance]) => [{ proxy, instance: name }, instance.requests]),
+      of("requests"),
     ),
+    metric("instance_flows", "gauge", "Registered contacts of an instance.", of("flows")),
+    metric("instance_dialogs", "gauge", "Calls of an instance, ringing included.", of("dialogs")),
+    metric("instance_bans", "gauge", "Users of an instance that are kept out.", of("bans")),
     metric("bans", "gauge", "Addresses and users that are kept out.", one(status.bans.length)),
     metric(
       "drops_total",

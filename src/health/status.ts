@@ -47,6 +47,10 @@ export type InstanceStatus = {
   readonly sessions: number;
   /** Requests that wait for its answer, or for a phone's to it. */
   readonly requests: number;
+  /** As `sip.dialogs`; a call that forks has several. */
+  readonly dialogs: number;
+  /** Users of it that are kept out; an address that is kept out is so from every instance. */
+  readonly bans: number;
 };
 
 export type Warning = { readonly code: string; readonly text: string; readonly since: string };

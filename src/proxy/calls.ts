@@ -78,10 +78,15 @@ export class Calls {
     this.#changed = o.changed;
   }
 
-  /** Dialogs, an INVITE that still rings counting as one. */
   get dialogs(): number {
     let count = 0;
-    for (const call of this.#all()) count += Math.max(1, call.established.size);
+    for (const call of this.#all()) count += dialogsOf(call);
+    return count;
+  }
+
+  dialogsOf(instance: string): number {
+    let count = 0;
+    for (const call of this.#all()) if (call.instance === instance) count += dialogsOf(call);
     return count;
   }
 
@@ -261,6 +266,9 @@ export class Calls {
     return [...this.#byKey.values()].flat();
   }
 }
+
+/** An INVITE that still rings counts as one. */
+const dialogsOf = (call: Call): number => Math.max(1, call.established.size);
 
 function isSamePhone(left: FlowTarget, right: FlowTarget): boolean {
   if (left.kind !== right.kind || left.id !== right.id) return false;

@@ -26,7 +26,11 @@ type Sources = {
   readonly sinceMs: number;
 };
 
-function instanceStatus(core: Core, instance: Instance): InstanceStatus {
+function instanceStatus(
+  core: Core,
+  instance: Instance,
+  bannedUsers: readonly string[],
+): InstanceStatus {
   const { reachable, reason, routing, routingReason, name } = instance;
   return {
     reachable,
@@ -38,6 +42,8 @@ function instanceStatus(core: Core, instance: Instance): InstanceStatus {
     flows: core.bindings.flows(name),
     sessions: core.calls.countOf(name),
     requests: core.requests.of(name),
+    dialogs: core.calls.dialogsOf(name),
+    bans: bannedUsers.filter((user) => user.endsWith(`@${name}`)).length,
   };
 }
 
@@ -80,6 +86,8 @@ function tls10Warning(core: Core, since: string): readonly Warning[] {
 
 export function statusOf(core: Core, sources: Sources): ProxyStatus {
   const { drops, ...media } = sources.media.status;
+  const { bans } = core.admission;
+  const bannedUsers = bans.flatMap(({ user }) => user ?? []);
   return {
     proxy: core.settings().name,
     state: sources.state,
@@ -103,9 +111,12 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     xmpp: { clients: 0 },
     http: { requests: 0 },
     drops: { ...sources.counters.all, ...drops },
-    bans: core.admission.bans,
+    bans,
     instances: Object.fromEntries(
-      core.instances.all.map((instance) => [instance.name, instanceStatus(core, instance)]),
+      core.instances.all.map((instance) => [
+        instance.name,
+        instanceStatus(core, instance, bannedUsers),
+      ]),
     ),
     warnings: warningsOf(core, sources),
   };

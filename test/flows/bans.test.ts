@@ -189,6 +189,7 @@ test("behind an office's NAT the guesser is stopped by user, his colleagues and 
   expect(place.status.bans).toMatchObject([
     { address: HOME_PUBLIC, user: "100@mycompany", reason: "wrong-password" },
   ]);
+  expect(place.status.instances["mycompany"]).toMatchObject({ flows: 2, bans: 1 });
   for (let n = 0; n < 60; n += 1) {
     await guesses(guesser, "wrong", `somebody${n}`);
     await guesser.receives("401 REGISTER");

@@ -34,6 +34,8 @@ test("the same extension, Call-ID and tag at two instances: each call is its own
     const far = await place.pbxMedia(pbx);
     await expectAudio(await phoneCalls({ place, phone, pbx, near, far }));
   }
+  const each = { flows: 1, sessions: 1, dialogs: 1, requests: 0, bans: 0 };
+  expect(place.status.instances).toMatchObject({ mycompany: each, other: each });
   await untouched(mine, theirs, alice, bob);
 });
 

@@ -1,6 +1,6 @@
 /** The first page: every proxy as it is seen, instances, warnings, interfaces. */
 import { Hono } from "hono";
-import type { TargetStatus } from "../../health/status.ts";
+import type { InstanceStatus, TargetStatus } from "../../health/status.ts";
 import type { AdminEnv } from "../api/problem.ts";
 import type { InterfaceReport, ObservedProxy } from "../operations.ts";
 import { Page, send } from "./layout.tsx";
@@ -40,6 +40,8 @@ const reachStates: ReadonlyMap<boolean | null, string> = new Map([
   [false, "failing"],
 ]);
 
+type InstanceCounts = Pick<InstanceStatus, "flows" | "dialogs" | "requests" | "bans">;
+
 /** What each running proxy knows of the instance. */
 export function InstanceSeen(o: { view: View; name: string; all: readonly ObservedProxy[] }) {
   const { view, name, all } = o;
@@ -51,21 +53,31 @@ export function InstanceSeen(o: { view: View; name: string; all: readonly Observ
   if (seen.length === 0) return <p class="hint">{t("instance.no-proxy")}</p>;
   return (
     <ul class="plain">
-      {seen.map(({ proxy, reachable, reason, targets, dns, routing, routingReason: why }) => (
-        <li>
-          {proxy}{" "}
-          <span class={`state ${reachStates.get(reachable) ?? "unknown"}`}>
-            {reachable === null ? t("reach.unknown") : t(reachable ? "reach.yes" : "reach.no")}
-          </span>
-          {reason !== null && <span class="reason"> {reason}</span>}
-          <span class="reason"> {t(`reach.${routing}`, { why })}</span>
-          {dns !== null && <span class="reason"> {t("reach.dns", { reason: dns })}</span>}
-          {targets.length > 1 && <Targets view={view} targets={targets} />}
-        </li>
-      ))}
+      {seen.map(
+        ({ proxy, reachable, reason, targets, dns, routing, routingReason: why, ...figures }) => (
+          <li>
+            {proxy}{" "}
+            <span class={`state ${reachStates.get(reachable) ?? "unknown"}`}>
+              {reachable === null ? t("reach.unknown") : t(reachable ? "reach.yes" : "reach.no")}
+            </span>
+            {reason !== null && <span class="reason"> {reason}</span>}
+            <span class="reason"> {t(`reach.${routing}`, { why })}</span>
+            <span class="reason"> {t("reach.counts", countsOf(figures))}</span>
+            {dns !== null && <span class="reason"> {t("reach.dns", { reason: dns })}</span>}
+            {targets.length > 1 && <Targets view={view} targets={targets} />}
+          </li>
+        ),
+      )}
     </ul>
   );
 }
+
+const countsOf = ({ flows, dialogs, requests, bans }: InstanceCounts) => ({
+  flows,
+  dialogs,
+  requests,
+  bans,
+});
 
 /** Where an instance is by DNS, in the order in which its addresses are tried. */
 function Targets({ view, targets }: { view: View; targets: readonly TargetStatus[] }) {
