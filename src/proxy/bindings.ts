@@ -85,17 +85,18 @@ export class Bindings {
     return true;
   }
 
-  /** Flows to registered phones; of one instance when it is named. */
-  flows(instance?: string): number {
-    let count = 0;
+  /** Flows to registered phones: all, and of each instance that has any, in one look at them. */
+  get flows(): { readonly all: number; readonly of: ReadonlyMap<string, number> } {
+    const of = new Map<string, number>();
+    let all = 0;
     for (const bindings of this.#byFlow.values()) {
-      for (const one of bindings) {
-        if (instance !== undefined && one.instance !== instance) continue;
-        if (one.flow.isOpen) count++;
-        break;
+      const open = [...bindings].filter(({ flow }) => flow.isOpen);
+      if (open.length > 0) all++;
+      for (const name of new Set(open.map(({ instance }) => instance))) {
+        of.set(name, (of.get(name) ?? 0) + 1);
       }
     }
-    return count;
+    return { all, of };
   }
 
   /** null when unknown or expired. */

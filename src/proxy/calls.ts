@@ -50,6 +50,9 @@ type NewCall = Pick<
   "callId" | "callerSide" | "callerTag" | "instance" | "phone" | "sessionRequest"
 >;
 
+/** Of one instance; an INVITE that still rings counts as one dialog. */
+export type CallFigures = { readonly sessions: number; readonly dialogs: number };
+
 export class Calls {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -78,22 +81,18 @@ export class Calls {
     this.#changed = o.changed;
   }
 
-  get dialogs(): number {
-    let count = 0;
-    for (const call of this.#all()) count += dialogsOf(call);
-    return count;
-  }
-
-  dialogsOf(instance: string): number {
-    let count = 0;
-    for (const call of this.#all()) if (call.instance === instance) count += dialogsOf(call);
-    return count;
-  }
-
-  countOf(instance: string): number {
-    let count = 0;
-    for (const call of this.#all()) if (call.instance === instance) count++;
-    return count;
+  /** Of each instance that has any, in one look at all of them: there may be tens of thousands. */
+  get figures(): ReadonlyMap<string, CallFigures> {
+    const figures = new Map<string, { sessions: number; dialogs: number }>();
+    for (const beside of this.#byKey.values()) {
+      for (const { instance, established } of beside) {
+        const one = figures.get(instance) ?? { sessions: 0, dialogs: 0 };
+        one.sessions += 1;
+        one.dialogs += Math.max(1, established.size);
+        figures.set(instance, one);
+      }
+    }
+    return figures;
   }
 
   get isFull(): boolean {
@@ -266,9 +265,6 @@ export class Calls {
     return [...this.#byKey.values()].flat();
   }
 }
-
-/** An INVITE that still rings counts as one. */
-const dialogsOf = (call: Call): number => Math.max(1, call.established.size);
 
 function isSamePhone(left: FlowTarget, right: FlowTarget): boolean {
   if (left.kind !== right.kind || left.id !== right.id) return false;

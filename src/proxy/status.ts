@@ -1,5 +1,6 @@
 /** Puts together what a proxy says of itself: everything is observed here and now. */
 import type {
+  Ban,
   ConfigStatus,
   InstanceStatus,
   ProxyState,
@@ -9,6 +10,7 @@ import type {
 } from "../health/status.ts";
 import type { MediaSessions } from "../media/media-sessions.ts";
 import { formatEndpoint } from "./addresses.ts";
+import type { CallFigures } from "./calls.ts";
 import type { Core } from "./core.ts";
 import type { Counters } from "./counters.ts";
 import type { Instance } from "./instances.ts";
@@ -26,11 +28,14 @@ type Sources = {
   readonly sinceMs: number;
 };
 
-function instanceStatus(
-  core: Core,
-  instance: Instance,
-  bannedUsers: readonly string[],
-): InstanceStatus {
+/** Looked at once for all instances, of which there may be many. */
+type Figures = {
+  readonly flows: ReadonlyMap<string, number>;
+  readonly calls: ReadonlyMap<string, CallFigures>;
+  readonly bans: ReadonlyMap<string, number>;
+};
+
+function instanceStatus(core: Core, instance: Instance, figures: Figures): InstanceStatus {
   const { reachable, reason, routing, routingReason, name } = instance;
   return {
     reachable,
@@ -39,12 +44,23 @@ function instanceStatus(
     dns: instance.lookUpError,
     routing,
     routingReason,
-    flows: core.bindings.flows(name),
-    sessions: core.calls.countOf(name),
+    flows: figures.flows.get(name) ?? 0,
+    sessions: figures.calls.get(name)?.sessions ?? 0,
     requests: core.requests.of(name),
-    dialogs: core.calls.dialogsOf(name),
-    bans: bannedUsers.filter((user) => user.endsWith(`@${name}`)).length,
+    dialogs: figures.calls.get(name)?.dialogs ?? 0,
+    bans: figures.bans.get(name) ?? 0,
   };
+}
+
+/** Of each instance that has any: a ban's user is user@instance. */
+function bannedUsers(bans: readonly Ban[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { user } of bans) {
+    if (user === null) continue;
+    const instance = user.slice(user.lastIndexOf("@") + 1);
+    counts.set(instance, (counts.get(instance) ?? 0) + 1);
+  }
+  return counts;
 }
 
 function targetStatus(core: Core, target: Target): TargetStatus {
@@ -87,7 +103,9 @@ function tls10Warning(core: Core, since: string): readonly Warning[] {
 export function statusOf(core: Core, sources: Sources): ProxyStatus {
   const { drops, ...media } = sources.media.status;
   const { bans } = core.admission;
-  const bannedUsers = bans.flatMap(({ user }) => user ?? []);
+  const bansOf = bannedUsers(bans);
+  const flows = core.bindings.flows;
+  const calls = core.calls.figures;
   return {
     proxy: core.settings().name,
     state: sources.state,
@@ -101,11 +119,11 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     },
     sip: {
       connections: core.outer.connections,
-      flows: core.bindings.flows(),
+      flows: flows.all,
       flowsDead: core.keepAlive.dead,
       keepAlives: { ...core.keepAlive.sent, stun: core.outer.stunRequests },
       transactions: core.table.size,
-      dialogs: core.calls.dialogs,
+      dialogs: [...calls.values()].reduce((sum, { dialogs }) => sum + dialogs, 0),
     },
     media: { ...media, offloaded: 0 },
     xmpp: { clients: 0 },
@@ -115,7 +133,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     instances: Object.fromEntries(
       core.instances.all.map((instance) => [
         instance.name,
-        instanceStatus(core, instance, bannedUsers),
+        instanceStatus(core, instance, { flows: flows.of, calls, bans: bansOf }),
       ]),
     ),
     warnings: warningsOf(core, sources),
