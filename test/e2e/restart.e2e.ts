@@ -62,6 +62,7 @@ for (const ports of [{ sipTls: 5061 }, { sipUdp: 5060 }]) {
     for (const begin of [phoneCalls, pbxCalls]) {
       const talk = await killedInMidCall(begin, ports);
       await holds(talk);
+      expect(performance.now() - talk.restartedAtMs).toBeLessThan(2000);
       await expectTones(talk);
       await phoneHangsUp(talk);
       await closeAll();
