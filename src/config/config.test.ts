@@ -118,7 +118,7 @@ describe("defaults", () => {
       connectionsPerAddress: 4000,
       connectionsUnregistered: 256,
       connectionPendingBytes: 1048576,
-      handshakeTimeout: 10,
+      handshakeTimeout: 60,
       firstByteTimeout: 5,
       messageTimeout: 30,
       registrationTimeout: 30,

@@ -67,8 +67,10 @@ const connections = {
 
 const sipTimes = {
   handshakeTimeout: seconds(0.1, 300)
-    .default(10)
-    .describe("Seconds for a TLS handshake from a phone. Default 10."),
+    .default(60)
+    .describe(
+      "Seconds for a TLS handshake from a phone; after a power cut thousands wait for one another. Default 60.",
+    ),
   firstByteTimeout: seconds(0.1, 300)
     .default(5)
     .describe("Seconds from the open connection to its first byte. Default 5."),

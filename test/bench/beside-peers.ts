@@ -1,5 +1,6 @@
 /**
- * The benches beside peers: relay (rtpengine), SIP (Kamailio, Kamailio with rtpengine), memory. Started by
+ * The benches beside peers: relay (rtpengine), SIP (Kamailio, Kamailio with rtpengine), memory; and what has no
+ * peer: a storm of registrations, the stall of the loop while media runs. Started by
  * run.sh in a network namespace with the tree of peers mounted; arguments name the parts to run (all).
  */
 import { randomBytes } from "node:crypto";
@@ -9,6 +10,8 @@ import { freshFolder, stopAll } from "./place.ts";
 import { relayBench } from "./relay.ts";
 import { printTable } from "./report.ts";
 import { sipBench } from "./sip.ts";
+import { stallBench } from "./stall.ts";
+import { stormBench } from "./storm.ts";
 
 const isQuick = process.env["QUICK"] === "1";
 const rounds = isQuick ? 1 : 3;
@@ -31,7 +34,9 @@ try {
     const rates = isQuick ? [50_000] : [20_000, 50_000];
     await relayBench({ identity, rates, rounds, seconds: isQuick ? 2 : 3, searchUntilMs });
   }
-  if (wants("memory")) await memoryBench(identity);
+  if (wants("memory")) await memoryBench(identity, isQuick ? 2000 : 5000);
+  if (wants("storm")) await stormBench(identity, isQuick ? 2000 : 10_000);
+  if (wants("stall")) await stallBench(identity, isQuick ? 5 : 20);
   if (wants("sip")) {
     const searchUntilMs = isQuick ? 0 : performance.now() + SIP_MS;
     const [seconds, warmSeconds] = isQuick ? [3, 3] : [4, 6];

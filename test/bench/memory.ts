@@ -1,5 +1,5 @@
 /**
- * Memory of registered TLS phones beside Kamailio: 2,000 phones, a connection and one registration each. PSS,
+ * Memory of registered TLS phones beside Kamailio: 5,000 phones, a connection and one registration each. PSS,
  * since Kamailio's processes share theirs. Also the CPU of connecting and registering one.
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,21 +13,23 @@ import { startKamailio } from "./kamailio.ts";
 import { type Addresses, addresses, INSTANCE, startPequod } from "./pequod.ts";
 import { row, tell } from "./report.ts";
 
-const PHONES = 2000;
 const AT_A_TIME = 10;
 const SUTS = ["pequod", "kamailio"] as const;
 
 type Sut = (typeof SUTS)[number];
 type Held = { readonly idleMib: number; readonly kibPerPhone: number; readonly cpuMs: number };
 
-export async function memoryBench(identity: Identity): Promise<void> {
-  const [own, peer] = [await hold("pequod", identity), await hold("kamailio", identity)];
+export async function memoryBench(identity: Identity, phones: number): Promise<void> {
+  const [own, peer] = [
+    await hold("pequod", identity, phones),
+    await hold("kamailio", identity, phones),
+  ];
   row("idle memory", "MiB", own.idleMib, peer.idleMib);
-  row(`memory of a TLS phone, ${PHONES} registered`, "KiB", own.kibPerPhone, peer.kibPerPhone);
+  row(`memory of a TLS phone, ${phones} registered`, "KiB", own.kibPerPhone, peer.kibPerPhone);
   row("connecting and registering a TLS phone, CPU", "ms", own.cpuMs, peer.cpuMs);
 }
 
-async function hold(sut: Sut, identity: Identity): Promise<Held> {
+async function hold(sut: Sut, identity: Identity, count: number): Promise<Held> {
   const place = addresses(60 + SUTS.indexOf(sut));
   const { pids, stop } = await raise(sut, place, identity);
   const system = new TelephoneSystem(onRealSockets(realWorld), {
@@ -39,16 +41,16 @@ async function hold(sut: Sut, identity: Identity): Promise<Held> {
   await delay(1000);
   const idle = memoryOf(pids);
   const cpuBefore = cpuSeconds(pids);
-  const phones = await connectAll(place);
+  const phones = await connectAll(place, count);
   const cpu = cpuSeconds(pids) - cpuBefore;
   await delay(3000);
   const held = memoryOf(pids);
   for (const phone of phones) phone.close();
   system.close();
   await stop();
-  const kibPerPhone = Math.round(((held.pssMib - idle.pssMib) * 10_240) / PHONES) / 10;
-  const cpuMs = Math.round((cpu * 1e5) / PHONES) / 100;
-  tell("memory", { sut, phones: PHONES, idle, held, kibPerPhone, cpuMs });
+  const kibPerPhone = Math.round(((held.pssMib - idle.pssMib) * 10_240) / count) / 10;
+  const cpuMs = Math.round((cpu * 1e5) / count) / 100;
+  tell("memory", { sut, phones: count, idle, held, kibPerPhone, cpuMs });
   return { idleMib: idle.pssMib, kibPerPhone, cpuMs };
 }
 
@@ -66,7 +68,7 @@ async function raise(sut: Sut, place: Addresses, identity: Identity) {
   return { pids: [pequod.pid], stop: () => pequod.stop() };
 }
 
-async function connectAll(place: Addresses): Promise<Phone[]> {
+async function connectAll(place: Addresses, count: number): Promise<Phone[]> {
   const phones: Phone[] = [];
   const connectOne = async (at: number): Promise<void> => {
     const phone = new Phone(onRealSockets(realWorld), {
@@ -81,7 +83,7 @@ async function connectAll(place: Addresses): Promise<Phone[]> {
     if (answer.status !== 200) throw new Error(`REGISTER was answered ${answer.startLine}`);
     phones.push(phone);
   };
-  for (let at = 0; at < PHONES; at += AT_A_TIME) {
+  for (let at = 0; at < count; at += AT_A_TIME) {
     await Promise.all(Array.from({ length: AT_A_TIME }, (_, more) => connectOne(at + more)));
   }
   return phones;

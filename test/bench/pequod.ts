@@ -75,13 +75,16 @@ function configuration(o: PequodOptions): object {
   };
 }
 
+/** As its unit has it (rootfs, pequod-proxy@.service). */
+const environment = { MIMALLOC_PURGE_DELAY: "-1" };
+
 /** Resolves when every port is open. */
 export async function startPequod(o: PequodOptions): Promise<Child> {
   const file = join(FOLDER, `${o.name}.json`);
   writeFileSync(file, JSON.stringify(configuration(o)));
   const argv = [BINARY, "proxy", "bench", "--config", file];
   argv.push("--state", join(FOLDER, `${o.name}.state`), "--status", statusSocket(o.name));
-  const child = start(argv, { name: o.name, core: "test", isRealTime: o.isRealTime });
+  const child = start(argv, { name: o.name, core: "test", isRealTime: o.isRealTime, environment });
   await child.line();
   return child;
 }

@@ -41,6 +41,7 @@ export type ChildOptions = {
   readonly isRealTime: boolean;
   /** A program of the tree, not of this machine. */
   readonly isPeer?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
 };
 
 const running = new Set<Child>();
@@ -58,20 +59,23 @@ export function start(argv: readonly string[], o: ChildOptions): Child {
     ...argv,
   ];
   const log = openSync(join(FOLDER, `${o.name}.log`), "w");
-  const process = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: log });
+  const spawned = Bun.spawn(command, {
+    ...{ stdin: "pipe", stdout: "pipe", stderr: log },
+    env: { ...process.env, ...o.environment },
+  });
   closeSync(log);
   const child: Child = {
-    pid: process.pid,
-    line: lineReader(process.stdout),
+    pid: spawned.pid,
+    line: lineReader(spawned.stdout),
     write: (text) => {
-      process.stdin.write(text);
-      process.stdin.flush();
+      spawned.stdin.write(text);
+      spawned.stdin.flush();
     },
-    exited: process.exited,
+    exited: spawned.exited,
     stop: async () => {
-      process.kill("SIGTERM");
-      const late = setTimeout(() => process.kill("SIGKILL"), 4000);
-      await process.exited;
+      spawned.kill("SIGTERM");
+      const late = setTimeout(() => spawned.kill("SIGKILL"), 4000);
+      await spawned.exited;
       clearTimeout(late);
       running.delete(child);
     },

@@ -1,7 +1,7 @@
 #!/bin/bash
 # make bench: the micro benches; as root also the benches beside rtpengine and Kamailio of the lab's tree, in a
 # network namespace of their own. One JSON line for each result, a short table at the end. QUICK=1: fewer
-# rounds, no search for the highest rates. Arguments: only these parts (micro relay sip memory).
+# rounds, no search for the highest rates. Arguments: only these parts (micro relay sip memory storm stall).
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 cd "$here/../.."
