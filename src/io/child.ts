@@ -30,10 +30,13 @@ export function spawnChild(argv: readonly string[], line: (text: string) => void
   };
 }
 
-/** Without what would turn our own binary into something else: the runtime in it obeys these. */
+/**
+ * Without what would turn our own binary into something else: the runtime in it obeys these. And memory that was
+ * freed is kept for the next message: to give it back and fault it in again is a seventh of a call's cost.
+ */
 function environment(): Record<string, string | undefined> {
   const { BUN_BE_BUN: _1, BUN_OPTIONS: _2, BUN_INSPECT: _3, ...rest } = process.env;
-  return rest;
+  return { ...rest, MIMALLOC_PURGE_DELAY: "-1" };
 }
 
 async function readLines(
