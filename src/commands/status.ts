@@ -61,7 +61,7 @@ function formatStatus(status: ProxyStatus): string {
   return [
     `${status.proxy}: ${status.state} since ${status.since}`,
     `  listening: ${ports.join(", ")}`,
-    `  sip: ${sip.connections} connections, ${sip.flows} registered, ${sip.dialogs} calls, ${sip.transactions} transactions`,
+    `  sip: ${sip.connections} connections, ${sip.flows} registered, ${sip.dialogs} dialogs, ${sip.transactions} transactions`,
     `  media: ${media.sessions} sessions, ports ${media.portsInUse} in use, ${media.portsResting} resting, ${media.portsTotal} in all`,
     ...instances,
     ...status.bans.slice(0, BANS_SHOWN).map(formatBan),

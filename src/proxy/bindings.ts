@@ -90,11 +90,15 @@ export class Bindings {
     const of = new Map<string, number>();
     let all = 0;
     for (const bindings of this.#byFlow.values()) {
-      const open = [...bindings].filter(({ flow }) => flow.isOpen);
-      if (open.length > 0) all++;
-      for (const name of new Set(open.map(({ instance }) => instance))) {
-        of.set(name, (of.get(name) ?? 0) + 1);
-      }
+      // A flow is open for all its bindings or for none; nearly always there is one, and no copy is made of it.
+      const [first] = bindings;
+      if (first?.flow.isOpen !== true) continue;
+      all++;
+      const names =
+        bindings.size === 1
+          ? [first.instance]
+          : new Set([...bindings].map(({ instance }) => instance));
+      for (const name of names) of.set(name, (of.get(name) ?? 0) + 1);
     }
     return { all, of };
   }
