@@ -18,7 +18,7 @@ import type { Call } from "./calls.ts";
 import { type Core, outerPlace } from "./core.ts";
 import { InsideNames } from "./inside-names.ts";
 import type { Instance } from "./instances.ts";
-import { Masks } from "./masks.ts";
+import { MOST_MASKS, Masks } from "./masks.ts";
 import { mapUris, requestUriInside, toInside, toPhone } from "./phone-contact.ts";
 import { phoneUri } from "./phone-uri.ts";
 import { makesDialog, type Place, RouteTokens, routeUri } from "./routes.ts";
@@ -197,20 +197,25 @@ export class Border {
   #fromPhone(message: SipMessage, o: Passage): void {
     const { transport } = o.inside;
     const isDialogs = message.kind === "request" || message.status < 300;
+    const left = { masks: MOST_MASKS };
     const inside = (uri: string): string => {
       if (o.call !== null && isDialogs) this.#dialogContacts.set(o.call, uri);
-      return toInside(this.masks.openAll(uri, o.instance.tag), null, transport);
+      return toInside(this.masks.openAll(uri, o.instance.tag, left), null, transport);
     };
     changeContacts(message, inside, "passes");
-    this.#inward(message, o);
+    this.#inward(message, o, left);
   }
 
-  #inward(message: SipMessage, { instance }: Pick<Passage, "instance">): void {
+  #inward(
+    message: SipMessage,
+    { instance }: Pick<Passage, "instance">,
+    left = { masks: MOST_MASKS },
+  ): void {
     const isSource = sourceHeadersOf(instance);
     applyRules(message, {
       isDropped: isSource,
       touches: (text) => this.masks.isIn(text),
-      change: (text) => this.masks.openAll(text, instance.tag),
+      change: (text) => this.masks.openAll(text, instance.tag, left),
     });
   }
 

@@ -11,6 +11,8 @@ import { type Place, placeUri } from "./routes.ts";
 const PREFIX = "pq.";
 const CONTEXT = "contact";
 const TAG_DIGITS = 12;
+/** Each costs an HMAC, forged or not, and 64 KB hold thousands: so many in one message. */
+export const MOST_MASKS = 64;
 /** A masked URI in the text of a header or of XML; URI headers (?Replaces=...) stay behind it. */
 const MASKED = /sips?:pq\.([A-Za-z0-9_-]+)@[^\s<>"',;?]+(?:;transport=[a-z]+)?/gi;
 
@@ -41,10 +43,11 @@ export class Masks {
     return text.includes(`:${PREFIX}`);
   }
 
-  /** Every masked URI of this instance in a text is again what it stands for. */
-  openAll(text: string, instanceTag: string): string {
+  /** Every masked URI of this instance in a text is again what it stands for, as far as `left` goes. */
+  openAll(text: string, instanceTag: string, left = { masks: MOST_MASKS }): string {
     if (!this.isIn(text)) return text;
     return text.replace(MASKED, (whole, sealed: string) => {
+      if (left.masks-- <= 0) return whole;
       const opened = this.#opened(sealed);
       return opened?.instanceTag === instanceTag ? opened.uri : whole;
     });
