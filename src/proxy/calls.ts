@@ -266,7 +266,7 @@ export class Calls {
   }
 }
 
-function isSamePhone(left: FlowTarget, right: FlowTarget): boolean {
+export function isSamePhone(left: FlowTarget, right: FlowTarget): boolean {
   if (left.kind !== right.kind || left.id !== right.id) return false;
   if (left.kind === "binding") return true;
   return left.udp?.address === right.udp?.address && left.udp?.port === right.udp?.port;

@@ -13,7 +13,7 @@ import type { SipRequest } from "../sip/message.ts";
 import { parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import { isSipUri, parseSipUri } from "../sip/uri.ts";
 import type { Binding } from "./bindings.ts";
-import type { Call } from "./calls.ts";
+import { type Call, isSamePhone } from "./calls.ts";
 import { type Core, flowToPhone, phoneTarget } from "./core.ts";
 import type { Instance } from "./instances.ts";
 
@@ -78,8 +78,10 @@ function movesBinding(core: Core, binding: Binding, flow: Flow): () => void {
   };
 }
 
-function movesCall(core: Core, { call, instance, flow, request }: Return): (() => void) | null {
-  if (call === null) return null;
+/** Only the call that the token was made for: who rang beside its phone knows its Call-ID and a tag. */
+function movesCall(core: Core, o: Return): (() => void) | null {
+  const { call, instance, flow, request, token } = o;
+  if (call === null || token === null || !isSamePhone(call.phone, token)) return null;
   return () => {
     core.calls.moved(call, phoneTarget(core, instance, flow, request));
   };

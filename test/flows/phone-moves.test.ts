@@ -189,3 +189,22 @@ test("a call on a flow that is lost goes on over the phone's other flow", async 
   await second.phone.isHungUpOn();
   await pbx.receives("200 BYE");
 });
+
+test("nor a call of another phone with a token of its own: it rang beside it and knows half of the tags", async () => {
+  const talk = await pbxCalls(await makeEnds());
+  const { place, pbx, phone, phoneSide, pbxSide } = talk;
+  const other = await place.phone({ address: "192.168.1.66", user: "101" });
+  await other.registers();
+  other.sendsInvite("600", talk.near.sdp());
+  pbx.replies(await pbx.receivesOn("INVITE"), 200, "pbx", talk.far.sdp());
+  const { dialog } = await other.isAnswered();
+  await pbx.receives("ACK");
+  await other.registers({ expires: 0 });
+  const forged = { ...phoneSide, routes: dialog.routes, local: phoneSide.local.replace(/tag=.*/, "tag=guessed") };
+  other.inDialog(forged, "INFO", { headers: [["Contact", `<${other.contact}>`]] });
+  pbx.answers(await pbx.receivesOn("INFO"), 200);
+  await other.receives("200 INFO");
+  pbx.inDialog(pbxSide, "BYE");
+  await phone.isHungUpOn();
+  await other.receivesNothingMore();
+});
