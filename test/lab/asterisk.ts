@@ -35,7 +35,14 @@ export type Instance = InstanceOptions & {
 /** Seconds that extension 603 rings before it answers. */
 export const RINGING_SECONDS = LONG ? 240 : 20;
 const USERS = ["101", "102", "103", "104"];
-const FILES = ["asterisk.conf", "modules.conf", "logger.conf", "rtp.conf", "extensions.conf"];
+const FILES = [
+  "asterisk.conf",
+  "modules.conf",
+  "logger.conf",
+  "rtp.conf",
+  "extensions.conf",
+  "voicemail.conf",
+];
 
 /** Resolves when Asterisk takes calls. */
 export async function startInstance(options: InstanceOptions): Promise<Instance> {

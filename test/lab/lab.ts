@@ -27,8 +27,14 @@ export class Lab {
    * A registered phone. On the lan it speaks UDP and RTP, everywhere else TLS and SRTP. Its voice is
    * 400 + 50 * last digit Hz, at othercompany 225 more, so that every phone of a case has another one.
    */
-  async phone(place: Place, user: string, instance: InstanceName = "mycompany"): Promise<Phone> {
+  async phone(
+    place: Place,
+    user: string,
+    instance: InstanceName = "mycompany",
+    more: Pick<PhoneOptions, "keys"> = {},
+  ): Promise<Phone> {
     const phone = new Phone({
+      ...more,
       place,
       user,
       instance,

@@ -35,6 +35,8 @@ export type PhoneOptions = {
   readonly media: "srtp" | "rtp";
   /** What this phone says. */
   readonly hz: number;
+  /** How keys travel: RTP packets (RFC 4733, the default) or INFO. */
+  readonly keys?: "rtp" | "info";
 };
 
 type PhoneEvent = { readonly type: string; readonly param: string; readonly peer: string };
@@ -79,7 +81,8 @@ export class Phone {
     this.#folder = join(TREE, inside);
     const port = nextControlPort++;
     writeFolder(this.#folder, inside, port, options);
-    const command = [...GIVE_THREADS_TIME, "env", `HOME=${inside}`, "baresip", "-4", "-s"];
+    const command = [...GIVE_THREADS_TIME, "env", `HOME=${inside}`];
+    command.push("stdbuf", "-oL", "baresip", "-4", "-s");
     command.push("-f", inside);
     this.#phone = startPeer(onTime(commandIn(options.place, command)), join(this.#folder, "log"));
     const control = ["socat", "-", `TCP:127.0.0.1:${port},retry=100,interval=0.1`];
@@ -120,6 +123,24 @@ export class Phone {
     return this.#events.filter((event) => event.type === type).length;
   }
 
+  /** How many 200s to that method its SIP trace shows. */
+  answers(method: string): number {
+    const messages = readFileSync(join(this.#folder, "log"), "latin1").split(" -> ");
+    const isAnswer = new RegExp(`^\\S+\\s+SIP/2\\.0 200 [^]*^CSeq: *\\d+ ${method}\\s*$`, "m");
+    return messages.filter((message) => isAnswer.test(message)).length;
+  }
+
+  /** Does it, and waits until the request it makes the phone send is answered 200. */
+  async isAnswered(method: string, timeoutMs: number, act: () => void): Promise<void> {
+    const before = this.answers(method);
+    act();
+    await eventually(
+      timeoutMs,
+      () => (this.answers(method) > before ? true : null),
+      () => `${this.#name}: no 200 to ${method} within ${timeoutMs} ms; ${this.#story()}`,
+    );
+  }
+
   #story(): string {
     const events = this.#events.map((event) => `${event.type} ${event.param}`.trim());
     const heard = describeTones(this.#heard());
@@ -148,6 +169,11 @@ export class Phone {
   /** Waits for a call and takes it. */
   async accept(): Promise<void> {
     await this.expects("CALL_INCOMING");
+    await this.picksUp();
+  }
+
+  /** Takes the call that rings. */
+  async picksUp(): Promise<void> {
     this.#send("accept");
     await this.expects("CALL_ESTABLISHED");
   }
@@ -160,8 +186,37 @@ export class Phone {
     this.#send("resume");
   }
 
-  async hangsUp(): Promise<void> {
+  hangUp(): void {
     this.#send("hangup");
+  }
+
+  /** Presses keys in a call. */
+  presses(keys: string): void {
+    this.#send("sndcode", keys);
+  }
+
+  /** REFERs the far end of the call it speaks in (baresip: the newest) to a number or URI. */
+  transfer(to: string): void {
+    this.#send("transfer", to);
+  }
+
+  /** The value of Replaces (RFC 3891) for the call it dialled last, taken from its own SIP trace. */
+  replaces(number: string): string {
+    const trace = readFileSync(join(this.#folder, "log"), "utf8");
+    const answers = trace.match(/^SIP\/2\.0 200 [\s\S]*?^CSeq: \d+ INVITE/gm) ?? [];
+    const answer = answers.findLast((text) => new RegExp(`^To: .*sip:${number}@`, "m").test(text));
+    const value = (pattern: RegExp): string => {
+      const found = pattern.exec(answer ?? "")?.[1];
+      if (found === undefined) throw new Error(`${this.#name} has no call with ${number}`);
+      return found;
+    };
+    const to = value(/^To: .*;tag=([^\s;]+)/m);
+    const from = value(/^From: .*;tag=([^\s;]+)/m);
+    return `${value(/^Call-ID: (\S+)/m)};to-tag=${to};from-tag=${from}`;
+  }
+
+  async hangsUp(): Promise<void> {
+    this.hangUp();
     await this.expects("CALL_CLOSED");
   }
 
@@ -230,6 +285,7 @@ function accountLine(options: PhoneOptions): string {
     "answermode=manual",
     "audio_codecs=PCMA/8000/1",
     ...(media === "srtp" ? ["mediaenc=srtp-mand"] : []),
+    ...(options.keys === "info" ? ["dtmfmode=info"] : []),
   ].join(";");
 }
 
@@ -259,6 +315,7 @@ module aufile.so
 module srtp.so
 module_app account.so
 module_app menu.so
+module_app mwi.so
 module_app ctrl_tcp.so
 `;
 }
