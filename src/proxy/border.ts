@@ -18,7 +18,7 @@ import type { Call } from "./calls.ts";
 import { type Core, outerPlace } from "./core.ts";
 import { InsideNames } from "./inside-names.ts";
 import type { Instance } from "./instances.ts";
-import { MOST_MASKS, Masks } from "./masks.ts";
+import { Masks, MOST_MASKS } from "./masks.ts";
 import { mapUris, requestUriInside, toInside, toPhone } from "./phone-contact.ts";
 import { phoneUri } from "./phone-uri.ts";
 import { makesDialog, type Place, RouteTokens, routeUri } from "./routes.ts";

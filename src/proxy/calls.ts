@@ -175,7 +175,9 @@ export class Calls {
     const ofTag = calls.find((one) =>
       [fromTag, toTag].some((tag) => one.established.has(tag ?? "")),
     );
-    const call = ofPhone ?? (toTag === undefined ? undefined : (ofTag ?? calls[0]));
+    // Half of the tags is enough for an early dialog only, whose To tag is not known here.
+    const early = (): Call | undefined => calls.find((one) => one.established.size === 0);
+    const call = ofPhone ?? (toTag === undefined ? undefined : (ofTag ?? early()));
     if (call === undefined) return null;
     this.#touch(call);
     return call;

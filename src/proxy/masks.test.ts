@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { instanceTag } from "../sip/flow-token.ts";
 import { SealedTexts } from "../sip/sealed-text.ts";
-import { MOST_MASKS, Masks } from "./masks.ts";
+import { Masks, MOST_MASKS } from "./masks.ts";
 
 const masks = new Masks(new SealedTexts([{ number: 1, secret: Buffer.alloc(32, 1) }]));
 const others = new Masks(new SealedTexts([{ number: 1, secret: Buffer.alloc(32, 2) }]));
@@ -36,7 +36,13 @@ describe("a masked Contact", () => {
 
   test("one message opens so many and no more: each costs an HMAC", () => {
     const left = { masks: MOST_MASKS };
-    const opened = masks.openAll(Array(MOST_MASKS + 6).fill(masked).join(" "), tag, left);
+    const opened = masks.openAll(
+      Array(MOST_MASKS + 6)
+        .fill(masked)
+        .join(" "),
+      tag,
+      left,
+    );
     expect(opened.split(masked)).toHaveLength(7);
     expect(masks.openAll(masked, tag, left)).toBe(masked);
     expect(masks.openAll(masked, tag)).toBe(uri);

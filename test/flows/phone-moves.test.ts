@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { Phone } from "../peers/phone.ts";
 import { HOME, Place } from "./place.ts";
 import { Nat } from "./simulated-nat.ts";
-import { makeEnds, pbxCalls, phoneCalls, type Talk } from "./talk.ts";
+import { expectAudio, makeEnds, pbxCalls, phoneCalls, type Talk } from "./talk.ts";
 
 const UDP = { proxy: { voipSip: "udp" }, transport: "udp" } as const;
 
@@ -200,11 +200,29 @@ test("nor a call of another phone with a token of its own: it rang beside it and
   const { dialog } = await other.isAnswered();
   await pbx.receives("ACK");
   await other.registers({ expires: 0 });
-  const forged = { ...phoneSide, routes: dialog.routes, local: phoneSide.local.replace(/tag=.*/, "tag=guessed") };
+  const forged = {
+    ...phoneSide,
+    routes: dialog.routes,
+    local: phoneSide.local.replace(/tag=.*/, "tag=guessed"),
+  };
   other.inDialog(forged, "INFO", { headers: [["Contact", `<${other.contact}>`]] });
   pbx.answers(await pbx.receivesOn("INFO"), 200);
   await other.receives("200 INFO");
   pbx.inDialog(pbxSide, "BYE");
   await phone.isHungUpOn();
   await other.receivesNothingMore();
+});
+
+test("nor that call's media, by an offer under half of the tags", async () => {
+  const talk = await pbxCalls(await makeEnds());
+  const { place, pbx, far, phoneSide } = talk;
+  const other = await place.phone({ address: "192.168.1.66", user: "101" });
+  await other.registers();
+  const media = await place.phoneMedia(other);
+  const forged = { ...phoneSide, local: phoneSide.local.replace(/tag=.*/, "tag=guessed") };
+  const headers = [["Contact", `<${other.contact}>`]] as const;
+  other.inDialog({ ...forged, routes: [] }, "INVITE", { headers, body: media.sdp() });
+  pbx.replies(await pbx.receivesOn("INVITE"), 200, "pbx", far.sdp());
+  await other.receives("200 INVITE");
+  await expectAudio(talk);
 });
