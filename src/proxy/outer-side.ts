@@ -37,7 +37,7 @@ export type OuterListening = {
 export class OuterSide {
   readonly #o: SideOptions;
   readonly #connections = new Map<string, StreamFlow>();
-  readonly #perAddress = new Map<string, Set<StreamFlow>>();
+  readonly #perSource = new Map<string, Set<StreamFlow>>();
   /** By what was configured. */
   readonly #tls = new Map<string, StreamListener>();
   readonly #udp = new Map<string, Datagrams>();
@@ -114,9 +114,7 @@ export class OuterSide {
 
   /** Ends the connections from a source that was banned. */
   closeFrom(source: string): void {
-    for (const [address, flows] of this.#perAddress) {
-      if (sourceOf(address) === source) for (const flow of flows) flow.destroy();
-    }
+    for (const flow of this.#perSource.get(source) ?? []) flow.destroy();
   }
 
   /** Takes nothing new; what is open stays until close(). */
@@ -181,7 +179,8 @@ export class OuterSide {
   #accept(connection: Connection): ConnectionEvents {
     const { limits } = this.#o.settings();
     const { address } = connection.remote;
-    const siblings = this.#perAddress.get(address) ?? new Set<StreamFlow>();
+    const source = sourceOf(address);
+    const siblings = this.#perSource.get(source) ?? new Set<StreamFlow>();
     const isFull =
       this.#connections.size >= limits.connections || siblings.size >= limits.connectionsPerAddress;
     const flow = this.#o.makeStreamFlow(
@@ -190,7 +189,7 @@ export class OuterSide {
       () => {
         this.#connections.delete(flow.id);
         siblings.delete(flow);
-        if (siblings.size === 0) this.#perAddress.delete(address);
+        if (siblings.size === 0) this.#perSource.delete(source);
       },
     );
     flow.listenPort = this.portTowards(address, "tls") ?? connection.local.port;
@@ -201,7 +200,7 @@ export class OuterSide {
       return events;
     }
     siblings.add(flow);
-    this.#perAddress.set(address, siblings);
+    this.#perSource.set(source, siblings);
     this.#connections.set(flow.id, flow);
     this.#watchRegistration(flow, siblings, limits);
     return events;
