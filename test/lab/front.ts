@@ -8,7 +8,7 @@ export type Front = {
   portsInUse(): Promise<number>;
   /** What it says about itself, for the message of a failing test. */
   story(): Promise<string>;
-  /** Ends and starts again, with what it keeps on disk. */
-  restart(): Promise<void>;
+  /** Ends (without a chance to write anything more: "SIGKILL") and starts again, with what it keeps on disk. */
+  restart(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
   stop(): Promise<void>;
 };

@@ -86,6 +86,10 @@ export async function startPequod(): Promise<Front> {
     const codes = await Promise.all(proxies.map((peer) => peer.stop()));
     if (codes.some((code) => code !== 0)) throw new Error(`pequod proxy ended with ${codes}`);
   };
+  const kill = async () => {
+    for (const peer of proxies) process.kill(peer.pid, "SIGKILL");
+    await Promise.all(proxies.map((peer) => peer.exited));
+  };
   await start();
   return {
     portsInUse: async () => {
@@ -93,8 +97,8 @@ export async function startPequod(): Promise<Front> {
       return all.reduce((sum, status) => sum + status.media.portsInUse, 0);
     },
     story: async () => JSON.stringify(await Promise.all(NAMES.map(proxyStatus))),
-    restart: async () => {
-      await stop();
+    restart: async (signal = "SIGTERM") => {
+      await (signal === "SIGKILL" ? kill() : stop());
       await start();
     },
     stop,
