@@ -38,7 +38,9 @@ export class Router {
   ack(request: SipRequest, flow: Flow): void {
     if (hopsLeft(request) === 0) return this.#core.count("too-many-hops");
     const passed =
-      flow.side === "outer" ? this.#fromPhone.ack(request, flow) : this.#fromInstance.ack(request, flow);
+      flow.side === "outer"
+        ? this.#fromPhone.ack(request, flow)
+        : this.#fromInstance.ack(request, flow);
     passed.catch((error: unknown) => {
       this.#core.count("ack-dropped");
       if (!(error instanceof SipSyntaxError)) internalError(this.#core, request, error);
