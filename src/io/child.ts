@@ -31,12 +31,16 @@ export function spawnChild(argv: readonly string[], line: (text: string) => void
 }
 
 /**
- * Without what would turn our own binary into something else: the runtime in it obeys these. And memory that was
- * freed is kept for the next message: to give it back and fault it in again is a seventh of a call's cost.
+ * How the runtime in our binary works on messages, as the units have it too: memory that was freed is kept for
+ * the next one, since giving it back and faulting it in again is a seventh of a call's cost; and the last compiler
+ * is off, which takes a tenth and makes neither calls nor packets cheaper.
  */
+const RUNTIME = { MIMALLOC_PURGE_DELAY: "-1", BUN_JSC_useFTLJIT: "0" };
+
+/** Without what would turn our own binary into something else: the runtime in it obeys these. */
 function environment(): Record<string, string | undefined> {
   const { BUN_BE_BUN: _1, BUN_OPTIONS: _2, BUN_INSPECT: _3, ...rest } = process.env;
-  return { ...rest, MIMALLOC_PURGE_DELAY: "-1" };
+  return { ...rest, ...RUNTIME };
 }
 
 async function readLines(

@@ -76,7 +76,7 @@ function configuration(o: PequodOptions): object {
 }
 
 /** As its unit has it (rootfs, pequod-proxy@.service). */
-const environment = { MIMALLOC_PURGE_DELAY: "-1" };
+const environment = { MIMALLOC_PURGE_DELAY: "-1", BUN_JSC_useFTLJIT: "0" };
 
 /** Resolves when every port is open. */
 export async function startPequod(o: PequodOptions): Promise<Child> {
