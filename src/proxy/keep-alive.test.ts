@@ -21,8 +21,12 @@ function office(answers: (events: ClientEvents) => void) {
   const lost: ReadonlySet<string>[] = [];
   const counted: string[] = [];
   let drawn = 0;
+  let setBackMs = 0;
+  const setBack = (ms: number): void => {
+    setBackMs += ms;
+  };
   const keepAlive = new KeepAlive({
-    clock,
+    clock: { now: () => clock.now() - setBackMs, after: (ms, fire) => clock.after(ms, fire) },
     log: silentLog,
     bindings: { onFlow: () => [{ contactUri: "sip:100@192.0.2.1" } as Binding] },
     table: () => ({
@@ -56,7 +60,7 @@ function office(answers: (events: ClientEvents) => void) {
     } satisfies Flow);
   }
   keepAlive.start();
-  return { clock, keepAlive, sentAt, askedAt, lost, counted };
+  return { clock, setBack, keepAlive, sentAt, askedAt, lost, counted };
 }
 
 function mostAtOnce(times: readonly number[]): number {
@@ -92,6 +96,25 @@ test("a clock that has slept goes on from where it is", () => {
   keepAlive.stop();
   clock.advance(3_600_000);
   expect(askedAt).toEqual([]);
+  keepAlive.start();
+  clock.advance(1000);
+  expect(askedAt).toHaveLength(PHONES);
+});
+
+test("a clock that was set back by an hour does not silence the keep-alives for an hour", () => {
+  const { clock, setBack, sentAt, askedAt } = office(well);
+  clock.advance(120_000);
+  setBack(3_600_000);
+  const [sent, asked] = [sentAt.length, askedAt.length];
+  clock.advance(120_000);
+  expect(askedAt.length - asked).toBeGreaterThanOrEqual(PHONES);
+  expect(sentAt.length - sent).toBeGreaterThanOrEqual(PHONES);
+});
+
+test("a clock that learns the year after the start does not make the wheel turn through all the years", () => {
+  const { clock, keepAlive, askedAt } = office(well);
+  keepAlive.stop();
+  clock.advance(50 * 365 * 86_400_000);
   keepAlive.start();
   clock.advance(1000);
   expect(askedAt).toHaveLength(PHONES);

@@ -132,14 +132,30 @@ export class KeepAlive {
 
   #tick(): void {
     const now = this.#o.clock.now();
-    for (; this.#nextSecond <= secondOf(now); this.#nextSecond++) {
-      const due = this.#wheel.get(this.#nextSecond) ?? [];
-      this.#wheel.delete(this.#nextSecond);
+    const present = secondOf(now);
+    if (present + 1 < this.#nextSecond) this.#setBack(now);
+    this.#nextSecond = present + 1;
+    // By what is in the wheel, not second by second: the clock may learn the year after our start.
+    const passed = [...this.#wheel.keys()].filter((second) => second <= present);
+    for (const second of passed.sort((a, b) => a - b)) {
+      const due = this.#wheel.get(second) ?? [];
+      this.#wheel.delete(second);
       for (const id of due) this.#look(id, now);
     }
     if (this.#lost.size === 0) return;
     this.#o.table().flowsLost(this.#lost);
     this.#lost = new Set();
+  }
+
+  /** The clock was: what lies in its future would wait until it is there again. */
+  #setBack(now: number): void {
+    this.#wheel.clear();
+    for (const watched of this.#watched.values()) {
+      watched.heardAtMs = Math.min(watched.heardAtMs, now);
+      watched.sentAtMs = Math.min(watched.sentAtMs, now);
+      watched.askedAtMs = Math.min(watched.askedAtMs, now);
+      this.#lookAgain(watched, now);
+    }
   }
 
   #lookAgain(watched: Watched, now: number): void {
