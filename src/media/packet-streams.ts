@@ -81,7 +81,7 @@ export class PacketStreams {
     join(outerRtp, innerRtp);
     join(outerRtcp, innerRtcp);
     const sockets = [outerRtp, outerRtcp, innerRtp, innerRtcp].filter((one) => one !== undefined);
-    this.#slab.clear(slot);
+    // Not cleared here: after another thread's death its numbers are all there is, until this one publishes.
     this.#streams.set(handle, { slot, relay, sockets });
   }
 

@@ -24,10 +24,10 @@ const CELL = {
   moves: 3,
   lastSeenMs: 4,
   inbound: 5,
-  outbound: 8,
-  latched: 11,
-  latchedRtcp: 11 + ENDPOINT_CELLS,
-  drops: 11 + 2 * ENDPOINT_CELLS,
+  outbound: 9,
+  latched: 13,
+  latchedRtcp: 13 + ENDPOINT_CELLS,
+  drops: 13 + 2 * ENDPOINT_CELLS,
 } as const;
 const LEG_CELLS = CELL.drops + DROP_REASONS.length;
 const STREAM_CELLS = 2 * LEG_CELLS;
@@ -123,11 +123,17 @@ export class StreamSlab {
   #writePosition(at: number, position: SrtpPosition): void {
     this.#cells[at] = position.ssrc + 1;
     this.#cells[at + 1] = position.index + 1;
-    this.#cells[at + 2] = position.rtcpIndex;
+    this.#cells[at + 2] = position.offset;
+    this.#cells[at + 3] = position.rtcpIndex;
   }
 
   #readPosition(at: number): SrtpPosition {
     const cells = this.#cells;
-    return { ssrc: cells[at]! - 1, index: cells[at + 1]! - 1, rtcpIndex: cells[at + 2]! };
+    return {
+      ssrc: cells[at]! - 1,
+      index: cells[at + 1]! - 1,
+      offset: cells[at + 2]!,
+      rtcpIndex: cells[at + 3]!,
+    };
   }
 }

@@ -296,3 +296,41 @@ test("a source that starts its numbers again goes on with the next ones", () => 
   expect(relay(103)).toBe(plain(30_003));
   expect(relay(102)).toBe("replay");
 });
+
+test("no index of a report is used twice, though the sender died before it noted any", () => {
+  const report = Buffer.from("80c80006cafebabe0000000000000000000000000000000000000000", "hex");
+  const sent = (sender: SrtpContext): number => {
+    const room = new Uint8Array(report.length + sender.rtcpOverheadBytes);
+    room.set(report);
+    expect(sender.protectRtcp(room, report.length)).toBe(room.length);
+    return Buffer.from(room).readUInt32BE(report.length) & 0x7fff_ffff;
+  };
+  const died = context();
+  const noted = died.position;
+  const used = Array.from({ length: 300 }, () => sent(died));
+  const next = context();
+  next.resume(noted);
+  expect(sent(next)).toBeGreaterThan(Math.max(...used));
+});
+
+test("a source that has started again is numbered on, also by the next context", () => {
+  const died = context();
+  for (const sequence of [20_000, 20_001, 10, 11, 12]) protect(died, rtp(sequence));
+  const next = context();
+  next.resume(died.position);
+  // 11 went out as 20,002, 12 as 20,003.
+  expect(Buffer.from(protect(next, rtp(13)), "hex").readUInt16BE(2)).toBe(20_004);
+});
+
+test("a source that starts again while its position was not noted gets none of the old indexes", () => {
+  const died = context();
+  protect(died, rtp(20_000));
+  const noted = died.position;
+  const used = [20_001, 20_002, 20_003].map((sequence) => protect(died, rtp(sequence)));
+  expect(used).not.toContain("replay");
+  const next = context();
+  next.resume(noted);
+  expect(protect(next, rtp(10))).toBe("replay");
+  const first = Buffer.from(protect(next, rtp(11)), "hex").readUInt16BE(2);
+  expect(first).toBeGreaterThan(20_003);
+});

@@ -25,11 +25,17 @@ export type SrtpContextOptions = {
 export type SrtpPosition = {
   readonly ssrc: number;
   readonly index: number;
+  /** Sending side: what is added to the source's sequence numbers (SsrcState). */
+  readonly offset: number;
   readonly rtcpIndex: number;
 };
 
-/** Reports that may have been sent since a position was noted; an index must never be used twice. */
-const RTCP_SKIPPED = 64;
+/**
+ * More than may have been sent since a position was noted: an index must never be used twice. Reports have
+ * 2^31 of them; of RTP no more than what a receiver still takes for loss (MAX_DROPOUT, RFC 3550 §A.1).
+ */
+const RTCP_SKIPPED = 65_536;
+const RTP_SKIPPED = 2000;
 const DEFAULT_MAX_SSRCS = 16;
 /** Room that a cipher may need behind the packet while it works (the ROC of RFC 3711 §4.2). */
 const WORK_BYTES = 4;
@@ -175,14 +181,19 @@ export class SrtpContext {
     return {
       ssrc: latest === null ? -1 : latest.ssrc,
       index: latest === null ? -1 : latest.window.highest,
+      offset: latest === null ? 0 : latest.sequenceOffset,
       rtcpIndex: this.#srtcp === null ? 0 : this.#srtcp.nextIndex,
     };
   }
 
   /** Before the first packet: nothing up to this position is taken or sent again. */
-  resume({ ssrc, index: highest, rtcpIndex }: SrtpPosition): void {
-    if (highest >= 0) this.#streams.admit(ssrc)?.window.restart(highest);
-    if (rtcpIndex > 0) this.#rtcp.nextIndex = rtcpIndex + RTCP_SKIPPED;
+  resume({ ssrc, index: highest, offset, rtcpIndex }: SrtpPosition): void {
+    this.#rtcp.nextIndex = rtcpIndex + RTCP_SKIPPED;
+    const stream = highest < 0 ? null : this.#streams.admit(ssrc);
+    if (stream === null) return;
+    stream.window.restart(highest);
+    stream.sequenceOffset = offset;
+    stream.skipped = RTP_SKIPPED;
   }
 
   /** Index of the packet that unprotectRtcp() accepted last (RFC 3711 §3.4). */
@@ -255,7 +266,8 @@ function nextIndex(stream: SsrcState, sourceSequence: number): number {
     stream.restartSequence = (sequence + 1) & 0xffff;
     return -1;
   }
-  const next = window.highest + 1;
+  const next = window.highest + 1 + stream.skipped;
+  stream.skipped = 0;
   stream.sequenceOffset = (next - sourceSequence) & 0xffff;
   stream.restartSequence = -1;
   return next;

@@ -20,6 +20,9 @@ export class SsrcState {
    */
   restartSequence = -1;
 
+  /** Sending side: indexes that may have been used beyond the window, left out when the source starts again. */
+  skipped = 0;
+
   constructor(readonly ssrc: number) {}
 }
 
