@@ -18,7 +18,12 @@ let streams: PacketStreams | null = null;
 function start({ memory, relay }: Extract<ToThread, { do: "start" }>): void {
   // One byte more than may pass, so that a longer packet can be told from one of that length.
   const loop = new PacketLoop<PacketPort>(packetScratch.bytes, PACKET_BYTES_MAX + 1);
-  loop.selfTest({ leg: new RelayStream().outer, isRtcp: false, far: null });
+  try {
+    loop.selfTest({ leg: new RelayStream().outer, isRtcp: false, far: null });
+  } catch (error) {
+    loop.close();
+    throw error;
+  }
   const slab = new StreamSlab(memory);
   streams = new PacketStreams({ loop, relay, slab, nowMs: systemClock.now });
   const started: FromThread = {

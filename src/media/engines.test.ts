@@ -1,8 +1,10 @@
 /** What every media engine does alike, on real sockets of the loopback interface. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { fstatSync } from "node:fs";
 import { rtcpPacket, rtpPacket } from "../../test/flows/media-ends.ts";
 import { systemClock } from "../io/clock.ts";
-import { startThread, type Thread } from "../io/threads.ts";
+import { openPacketSocket } from "../io/packet-sockets.ts";
+import { startThread, type Thread, type ThreadEvents } from "../io/threads.ts";
 import type { Log } from "../io/types.ts";
 import { openDatagrams } from "../io/udp.ts";
 import { SrtpContext } from "../rtp/srtp-context.ts";
@@ -10,6 +12,7 @@ import { type MediaEngine, PortTaken, type StreamHandle } from "./engine.ts";
 import { innerSettings, type LegKeys, outerSettings } from "./leg-settings.ts";
 import { LoopEngine } from "./loop-engine.ts";
 import { NativeEngine } from "./native-engine.ts";
+import type { PairFds } from "./thread-messages.ts";
 
 const RELAY = { packetsPerSecond: 1000, maxSsrcs: 16 };
 const LOOPBACK = "127.0.0.1";
@@ -22,18 +25,25 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
+const LOOP_OPTIONS = {
+  startThread: (events: ThreadEvents) => startThread(SCRIPT, events),
+  streamsMax: 64,
+  clock: systemClock,
+  relay: RELAY,
+  log: quiet,
+  count() {},
+};
+/** No thread survives it: such a socket cannot be watched. */
+const POISON = {
+  do: "open",
+  handle: 0,
+  slot: 63,
+  fds: { outer: { rtp: -1, rtcp: -1 }, inner: { rtp: -1, rtcp: -1 } },
+};
+
 const engines: Record<string, () => Promise<MediaEngine>> = {
   native: async () => new NativeEngine({ clock: systemClock, openDatagrams, relay: RELAY }),
-  loop: () =>
-    LoopEngine.start({
-      startThread: (events) => startThread(SCRIPT, events),
-      threads: 2,
-      streamsMax: 64,
-      clock: systemClock,
-      relay: RELAY,
-      log: quiet,
-      count() {},
-    }),
+  loop: () => LoopEngine.start({ ...LOOP_OPTIONS, threads: 2 }),
 };
 
 function remote(port: number, rtcpPort = port + 1) {
@@ -87,6 +97,14 @@ async function openAnywhere(engine: MediaEngine) {
     const handle = await engine.open(pairs).catch(() => null);
     if (handle !== null) return { handle, outer, inner, pairs };
   }
+}
+
+/** Any descriptor. */
+function openLoose(): number {
+  return openPacketSocket(
+    { address: LOOPBACK, port: 0 },
+    { trafficClass: 0, receiveBufferBytes: null },
+  );
 }
 
 /** A call between a phone and an instance on loopback. */
@@ -229,10 +247,58 @@ describe.each(Object.keys(engines))("%s", (name) => {
   });
 });
 
+test("what a stopped engine had open is closed when its thread is gone, not before", async () => {
+  const isOpen = (fd: number): boolean => {
+    try {
+      fstatSync(fd);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const own = openLoose();
+  const streamFds: number[] = [];
+  let gone = (): void => expect.unreachable();
+  const engine = await LoopEngine.start({
+    ...LOOP_OPTIONS,
+    startThread: (events) => {
+      queueMicrotask(() => events.message({ did: "start", wakeFd: -1, ownFds: [own] }));
+      return {
+        post(messages) {
+          for (const { do: what, fds } of messages as {
+            do: string;
+            fds: Record<string, PairFds>;
+          }[]) {
+            if (what !== "open") continue;
+            for (const { rtp, rtcp } of Object.values(fds)) streamFds.push(rtp, rtcp);
+          }
+        },
+        end(whenGone) {
+          gone = whenGone;
+        },
+      };
+    },
+    threads: 1,
+  });
+  await openAnywhere(engine);
+  while (streamFds.length < 4) await new Promise((resolve) => setImmediate(resolve));
+  engine.stop();
+  expect([own, ...streamFds].map(isOpen)).toEqual([true, true, true, true, true]);
+  gone();
+  expect([own, ...streamFds].map(isOpen)).toEqual([false, false, false, false, false]);
+});
+
 test("a thread that dies is started again: its calls go on, and nothing is taken twice", async () => {
   const threads: Thread[] = [];
   const events: string[] = [];
-  const log: Log = { ...quiet, error: (event) => void events.push(event) };
+  const reasons: unknown[] = [];
+  const log: Log = {
+    ...quiet,
+    error: (event, fields) => {
+      events.push(event);
+      reasons.push(fields?.["reason"]);
+    },
+  };
   const engine = await LoopEngine.start({
     startThread: (listeners) => {
       const thread = startThread(SCRIPT, listeners);
@@ -256,11 +322,10 @@ test("a thread that dies is started again: its calls go on, and nothing is taken
   phone.send(first, outer);
   expect(await instance.next()).toEqual(rtpPacket(10));
   await counted(engine, handle, "outer", { packets: 1 });
-  // A message that no thread survives; it cannot watch such a socket.
-  const nothing = { rtp: -1, rtcp: -1 };
-  threads[0]!.post({ do: "open", handle: 0, slot: 63, fds: { outer: nothing, inner: nothing } });
+  threads[0]!.post([POISON]);
   while (threads.length < 2) await new Promise((resolve) => setImmediate(resolve));
   expect(events).toEqual(["media-thread-ended", "media-thread-ended"]);
+  expect(reasons).toEqual(["error: a media socket cannot be watched"]);
   phone.send(first, outer);
   phone.send(seal(sender, 11), outer);
   expect(await instance.next()).toEqual(rtpPacket(11));
@@ -269,4 +334,36 @@ test("a thread that dies is started again: its calls go on, and nothing is taken
   const sealed = await phone.next();
   const length = new SrtpContext(key(2)).unprotect(sealed, sealed.length);
   expect(sealed.subarray(0, length)).toEqual(rtpPacket(12));
+});
+
+test("what SRTP has come to outlives a thread that dies before it has told anything", async () => {
+  const threads: Thread[] = [];
+  const engine = await LoopEngine.start({
+    ...LOOP_OPTIONS,
+    startThread: (listeners) => {
+      const thread = startThread(SCRIPT, listeners);
+      // With the first messages of the second thread comes one that it dies of.
+      const isSecond = threads.push(thread) === 2;
+      return {
+        ...thread,
+        post: (messages) => thread.post(isSecond ? [...(messages as unknown[]), POISON] : messages),
+      };
+    },
+    threads: 1,
+  });
+  closers.push(() => engine.stop());
+  const { handle, outer, phone, instance } = await call(engine, {
+    inbound: key(1),
+    outbound: key(2),
+  });
+  const sender = new SrtpContext(key(1));
+  const first = seal(sender, 10);
+  phone.send(first, outer);
+  expect(await instance.next()).toEqual(rtpPacket(10));
+  await counted(engine, handle, "outer", { packets: 1 });
+  threads[0]!.post([POISON]);
+  while (threads.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  phone.send(first, outer);
+  phone.send(seal(sender, 11), outer);
+  expect(await instance.next()).toEqual(rtpPacket(11));
 });

@@ -80,7 +80,7 @@ export class MediaStream {
     if (this.#isOpen) this.#places.engine.configure(this.handle, leg, next.settings);
   }
 
-  /** The ports are free when this returns. Idempotent. */
+  /** The ports go back to their pools; an engine may free them a moment later. Idempotent. */
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;

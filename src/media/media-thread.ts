@@ -103,16 +103,24 @@ export class MediaThread {
     return held === undefined ? null : this.#slab.read(held.slot);
   }
 
-  /** Ends thread and sockets. */
+  /** Ends the thread, and its descriptors after it: the kernel gives their numbers to others. */
   stop(): void {
     this.#timer?.cancel();
     this.#forgetPosts();
-    this.#thread?.end();
-    this.#wake();
-    this.#thread = null;
-    for (const held of [...this.#held.values(), ...this.#closing.values()]) closeAll(held.fds);
+    const all = [...this.#held.values(), ...this.#closing.values()];
+    const ownFds = this.#ownFds;
+    const gone = (): void => {
+      for (const { fds } of all) closeAll(fds);
+      for (const fd of ownFds) closePacketSocket(fd);
+    };
     this.#held.clear();
     this.#closing.clear();
+    if (this.#thread === null) return gone();
+    this.#thread.end(gone);
+    this.#thread = null;
+    this.#wake();
+    this.#ownFds = [];
+    this.#wakeFd = -1;
   }
 
   #start(): void {
