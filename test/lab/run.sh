@@ -25,9 +25,6 @@ trap '"$here/topology.sh" down' EXIT
 trap 'exit 130' INT TERM
 "$here/topology.sh" up 9>&-
 
-# crowd.lab.ts: ten thousand sockets on each side.
-ulimit -n 65536 2>/dev/null || true
-
 # Real phones play by the clock: on a machine whose neighbours take its time away for a moment they tear
 # their own sound. One second try tells that from a fault of ours.
 node_modules/.bin/bun test --timeout 60000 --retry=1 "${files[@]}" 9>&- || { echo "lab: logs are in $PEQUOD_LAB/tree/lab (phones, instances) and $PEQUOD_LAB/run (product)" >&2; exit 1; }
