@@ -110,7 +110,7 @@ describe("defaults", () => {
       mLines: 20,
       transactions: 50000,
       targets: 16,
-      dialogs: 20000,
+      dialogs: 50000,
       bindings: 50000,
       sources: 10000,
       unknownDomains: 10,

@@ -30,7 +30,7 @@ const sipTables = {
   targets: count(1, 64)
     .default(16)
     .describe("Addresses of one instance (SRV, A, AAAA) that are used. Default 16."),
-  dialogs: count(1, 1_000_000).default(20_000).describe("SIP dialogs at one time. Default 20000."),
+  dialogs: count(1, 1_000_000).default(50_000).describe("SIP dialogs at one time. Default 50000."),
   bindings: count(1, 1_000_000)
     .default(50_000)
     .describe("Registered contacts that are remembered. Default 50000."),

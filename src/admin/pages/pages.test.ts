@@ -256,7 +256,7 @@ describe("forms of the configuration", () => {
     const { body } = await place.ask("GET", "/proxies/dmz");
     expect([body.fqdn, body.voipSip, body.ports.web]).toEqual(["new.example.com", "udp", 443]);
     expect(body.network.address).toBe("10.5.6.100");
-    expect(body.limits.dialogs).toBe(20_000);
+    expect(body.limits.dialogs).toBe(50_000);
   });
 
   test("problems stand beside their fields, and what was typed stays", async () => {
