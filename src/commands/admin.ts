@@ -29,6 +29,7 @@ import {
 } from "./admin-parts.ts";
 import { InputError, parseArguments, UsageError } from "./arguments.ts";
 import { interfaceAddress, logToStderr, surviveMistakes } from "./proxy.ts";
+import { untilStopped } from "./until-stopped.ts";
 
 const DEFAULT_DATA = "/var/lib/pequod";
 const MANAGEMENT_INTERFACE = "eth0";
@@ -114,20 +115,6 @@ function sayReady(admin: Admin, local: Endpoint): void {
   const listening = { admin: formatEndpoint(local) };
   const code = setupCode === null ? {} : { setupCode };
   console.log(JSON.stringify({ ready: true, listening, ...code }));
-}
-
-/** Resolves with the first signal; a second one ends the process at once. */
-function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
-    let isStopping = false;
-    const stop = (): void => {
-      if (isStopping) process.exit(0);
-      isStopping = true;
-      resolve();
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
-  });
 }
 
 async function run(folder: string, given: Endpoint | null, isSystemd: boolean): Promise<void> {

@@ -16,6 +16,7 @@ import { StateError, type StateStore } from "../proxy/state.ts";
 import { InputError, parseArguments, UsageError } from "./arguments.ts";
 import { loadSlice } from "./configuration.ts";
 import { startMediaEngine } from "./media-engine.ts";
+import { untilStopped } from "./until-stopped.ts";
 
 export function logToStderr(): Log {
   return makeLog({
@@ -54,20 +55,6 @@ async function reload(proxy: RunningProxy, path: string, name: string, log: Log)
     proxy.refuseConfig(reason);
     log.error("config-refused", { reason });
   }
-}
-
-/** Resolves with the signal that ends the proxy; a second one ends it at once. */
-function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
-    let isStopping = false;
-    const stop = (): void => {
-      if (isStopping) process.exit(0);
-      isStopping = true;
-      resolve();
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
-  });
 }
 
 /** One call's mistake must not end everybody else's: it is said loudly and the rest goes on. */

@@ -9,7 +9,7 @@ import type { Clock, Log, Timer } from "../io/types.ts";
 import type { StreamCounters } from "./counters.ts";
 import type { LegName, LegSettings, StreamHandle } from "./engine.ts";
 import type { RelayOptions } from "./relay.ts";
-import { type LegPositions, StreamSlab } from "./stream-slab.ts";
+import { StreamSlab } from "./stream-slab.ts";
 import type { FromThread, PairFds, ToThread } from "./thread-messages.ts";
 
 /** A thread that dies at once shall not keep the processor busy with being born. */
@@ -168,22 +168,15 @@ export class MediaThread {
 
   #startAgain(): void {
     this.#timer = null;
-    const positions = new Map<StreamHandle, Record<LegName, LegPositions>>();
-    for (const [handle, { slot }] of this.#held) {
-      const [outer, inner] = [
-        this.#slab.positions(slot, "outer"),
-        this.#slab.positions(slot, "inner"),
-      ];
-      positions.set(handle, { outer, inner });
-    }
     this.#start();
+    // The slab still says what the last thread told: the new one writes there once it has these messages.
     for (const [handle, { slot, fds, settings }] of this.#held) {
       this.#post({ do: "open", handle, slot, fds });
       for (const leg of ["outer", "inner"] as const) {
         const known = settings[leg];
         if (known === null) continue;
-        const resumed = positions.get(handle)?.[leg] ?? null;
-        this.#post({ do: "configure", handle, leg, settings: known, positions: resumed });
+        const positions = this.#slab.positions(slot, leg);
+        this.#post({ do: "configure", handle, leg, settings: known, positions });
       }
     }
   }

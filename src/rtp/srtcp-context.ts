@@ -6,11 +6,9 @@
 import { isRtcp, readUint32, rtcpSsrc } from "./packet.ts";
 import { PACKET_SCRATCH_BYTES, packetScratch } from "./packet-scratch.ts";
 import type { Refusal } from "./refusal.ts";
+import { ENCRYPTED_FLAG, INDEX_MASK } from "./srtcp-format.ts";
 import type { RtcpCipher } from "./srtp-cipher.ts";
 import { SsrcTable } from "./ssrc-table.ts";
-
-const ENCRYPTED_FLAG = 0x8000_0000;
-const INDEX_MAX = 0x7fff_ffff;
 
 export class SrtcpContext {
   refusal: Refusal | null = null;
@@ -36,7 +34,7 @@ export class SrtcpContext {
     if (!isRtcp(packet, length) || newLength > packet.length || newLength > PACKET_SCRATCH_BYTES) {
       return this.#refuse("malformed");
     }
-    if (this.nextIndex > INDEX_MAX) return this.#refuse("key-exhausted");
+    if (this.nextIndex > INDEX_MASK) return this.#refuse("key-exhausted");
     const index = this.nextIndex++;
     packetScratch.load(packet, length);
     this.#cipher.protect(length, rtcpSsrc(packet), ENCRYPTED_FLAG | index);
@@ -52,7 +50,7 @@ export class SrtcpContext {
     }
     const ssrc = rtcpSsrc(packet);
     const flagAndIndex = readUint32(packet, this.#cipher.indexAt(end));
-    const index = flagAndIndex & INDEX_MAX;
+    const index = flagAndIndex & INDEX_MASK;
     if (this.#streams.find(ssrc)?.window.isNew(index) === false) return this.#refuse("replay");
     packetScratch.load(packet, length);
     if (!this.#cipher.isAuthentic(end, ssrc, flagAndIndex)) return this.#refuse("auth");

@@ -12,13 +12,10 @@ import { deriveSessionKeys } from "./key-derivation.ts";
 import { writeUint32 } from "./packet.ts";
 import { packetScratch } from "./packet-scratch.ts";
 import { areBytesAt } from "./same-bytes.ts";
+import { ENCRYPTED_FLAG, INDEX_BYTES, INDEX_MASK, RTCP_CLEAR_BYTES } from "./srtcp-format.ts";
 import type { CipherOptions, RtcpCipher, RtpCipher, RtpIndex } from "./srtp-cipher.ts";
 
 const TAG_BYTES = 16;
-const INDEX_BYTES = 4;
-const RTCP_CLEAR_BYTES = 8;
-const ENCRYPTED_FLAG = 0x8000_0000;
-const INDEX_MASK = 0x7fff_ffff;
 const NOTHING = new Uint8Array(0);
 
 // Working memory of one call; every thread has its own.
