@@ -12,13 +12,18 @@ export type ConfigStatus = {
   readonly error: string | null;
 };
 
+/** A port of a proxy by its name in `ports`; with a 6 where the zone has an IPv6 address too. */
+type PortName =
+  | "sipTls"
+  | "sipUdp"
+  | "provisioningHttps"
+  | "provisioningHttp"
+  | "xmpp"
+  | "web"
+  | "webHttp";
+
 /** `address:port` texts; services that are off are absent. */
-export type Listening = {
-  readonly sipTls?: string;
-  readonly sipUdp?: string;
-  /** Where the zone has an IPv6 address too. */
-  readonly sipTls6?: string;
-  readonly sipUdp6?: string;
+export type Listening = { readonly [Name in PortName | `${PortName}6`]?: string } & {
   readonly sipInside: readonly string[];
 };
 

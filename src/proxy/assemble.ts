@@ -108,6 +108,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     count,
   });
   const tokens = new FlowTokens(o.tokenKeys);
+  const outer = new OuterSide(side);
   const core: Core = {
     clock,
     log,
@@ -121,7 +122,8 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     keepAlive,
     remembered,
     instances,
-    outer: new OuterSide(side),
+    outer,
+    services: [outer],
     inner: new InnerSide(side, instances),
     calls,
     sdpBodies: new SdpBodies(calls, log),
@@ -150,7 +152,9 @@ function makeAdmission(o: Parts, bindings: Bindings, core: () => Core): Admissio
     store: o.state,
     settings: o.present.config,
     isRegistered: (flow) => bindings.isOnFlow(flow.id),
-    closeFrom: (source) => core().outer.closeFrom(source),
+    closeFrom: (source) => {
+      for (const service of core().services) service.closeFrom(source);
+    },
   });
 }
 

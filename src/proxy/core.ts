@@ -27,6 +27,7 @@ import { aorOf } from "./registration.ts";
 import type { Remembered } from "./remembered.ts";
 import type { Place } from "./routes.ts";
 import type { SdpBodies } from "./sdp-bodies.ts";
+import type { Service } from "./service.ts";
 
 export type Core = {
   readonly clock: Clock;
@@ -42,6 +43,8 @@ export type Core = {
   readonly remembered: Remembered;
   readonly instances: Instances;
   readonly outer: OuterSide;
+  /** Every side that listens towards phones and clients, `outer` first. */
+  readonly services: readonly Service[];
   readonly inner: InnerSide;
   readonly calls: Calls;
   readonly sdpBodies: SdpBodies;

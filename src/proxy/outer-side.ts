@@ -3,7 +3,6 @@
  * and IPv6), and every connection on them with its limits.
  */
 
-import { isIPv6 } from "node:net";
 import { canonicalAddress } from "../config/address-class.ts";
 import type { ProxyConfig } from "../config/config.ts";
 import { sourceOf } from "../config/source.ts";
@@ -16,31 +15,24 @@ import type {
   StreamListener,
 } from "../io/types.ts";
 import { answerBinding, isStun } from "../sip/stun.ts";
-import { isSameFamily } from "./addresses.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
+import { Listeners, type Opened, openBoth } from "./listeners.ts";
+import { onEach, type Service } from "./service.ts";
 import type { SideOptions } from "./side.ts";
 import type { StreamFlow } from "./stream-flow.ts";
 
 /** DSCP CS3 for signalling (RFC 4594 §2.3). */
 export const SIP_TRAFFIC_CLASS = 0x60;
 
-/** A port as configured: 0 stays 0 here. */
-type Wanted = { readonly kind: "tls" | "udp"; readonly at: Endpoint };
-
-export type OuterListening = {
-  readonly sipTls?: Endpoint;
-  readonly sipUdp?: Endpoint;
-  readonly sipTls6?: Endpoint;
-  readonly sipUdp6?: Endpoint;
-};
-
-export class OuterSide {
+export class OuterSide implements Service {
   readonly #o: SideOptions;
   readonly #connections = new Map<string, StreamFlow>();
   readonly #perSource = new Map<string, Set<StreamFlow>>();
-  /** By what was configured. */
-  readonly #tls = new Map<string, StreamListener>();
-  readonly #udp = new Map<string, Datagrams>();
+  readonly #tls = new Listeners<StreamListener>({
+    listen: (at, config) => this.#listenTls(at, config),
+    closed: (listener) => this.#endConnectionsOf(listener),
+  });
+  readonly #udp = new Listeners<Datagrams>({ listen: (at) => this.#listenUdp(at) });
 
   /** Keep-alives by STUN since the start, for the status. */
   stunRequests = 0;
@@ -49,52 +41,35 @@ export class OuterSide {
     this.#o = o;
   }
 
-  /**
-   * Opens the ports that `voipSip` asks for, then closes what is not wanted any more. A port that did not
-   * change stays open with its connections. Rejects with ListenError, all as it was.
-   */
-  async open(config: ProxyConfig, addresses: readonly string[]): Promise<void> {
-    const wanted = wantedPorts(config, addresses);
-    const fresh: (() => void)[] = [];
-    try {
-      for (const one of wanted) {
-        if (this.#tls.has(keyOf(one)) || this.#udp.has(keyOf(one))) continue;
-        await this.#listen(one, config);
-        fresh.push(() => this.#close(keyOf(one)));
-      }
-    } catch (error) {
-      for (const undo of fresh) undo();
-      throw error;
-    }
-    const keys = new Set(wanted.map(keyOf));
-    for (const key of [...this.#tls.keys(), ...this.#udp.keys()]) {
-      if (!keys.has(key)) this.#close(key);
-    }
+  open(config: ProxyConfig, addresses: readonly string[]): Promise<Opened> {
+    const { voipSip, ports } = config;
+    const tls = voipSip === "tls" ? onEach(addresses, ports.sipTls) : [];
+    const udp = voipSip === "udp" ? onEach(addresses, ports.sipUdp) : [];
+    return openBoth(
+      () => this.#tls.open(tls, config),
+      () => this.#udp.open(udp, config),
+    );
   }
 
   /** New handshakes get it; open connections stay. */
   setIdentity(identity: Identity): void {
     const { allowTls10 } = this.#o.settings();
-    for (const listener of this.#tls.values()) listener.setIdentity(identity, allowTls10);
+    for (const listener of this.#tls.all) listener.setIdentity(identity, allowTls10);
   }
 
-  /** What is open, by transport and family. */
-  get listening(): OuterListening {
-    const found: Record<string, Endpoint> = {};
-    const note = (name: string, { local }: { readonly local: Endpoint }): void => {
-      const isSecond = found[name] !== undefined && isIPv6(local.address);
-      found[isSecond ? `${name}6` : name] = local;
-    };
-    for (const listener of this.#tls.values()) note("sipTls", listener);
-    for (const socket of this.#udp.values()) note("sipUdp", socket);
-    return found;
+  get listening(): Readonly<Record<string, Endpoint>> {
+    return { ...this.#tls.named("sipTls"), ...this.#udp.named("sipUdp") };
+  }
+
+  /** Of SIP the transactions are what a drain waits for. */
+  get pending(): number {
+    return 0;
   }
 
   /** The port at which a phone of that address finds us by that transport. */
   portTowards(peer: string, transport: "udp" | "tcp" | "tls"): number | undefined {
-    const all: Iterable<{ readonly local: Endpoint }> =
-      transport === "udp" ? this.#udp.values() : this.#tls.values();
-    return towards(all, peer)?.local.port;
+    const socket = transport === "udp" ? this.#udp.towards(peer) : this.#tls.towards(peer);
+    return socket?.local.port;
   }
 
   get connections(): number {
@@ -107,7 +82,7 @@ export class OuterSide {
 
   /** The flow to a phone by UDP; null while UDP is off. */
   datagramFlow(remote: Endpoint): DatagramFlow | null {
-    const socket = towards(this.#udp.values(), remote.address);
+    const socket = this.#udp.towards(remote.address);
     if (socket === undefined) return null;
     return new DatagramFlow("outer", socket, remote, this.#o.advertised(remote.address));
   }
@@ -119,17 +94,12 @@ export class OuterSide {
 
   /** Takes nothing new; what is open stays until close(). */
   stopListening(): void {
-    for (const listener of this.#tls.values()) listener.close();
+    this.#tls.stop();
   }
 
   close(): void {
-    for (const key of [...this.#tls.keys(), ...this.#udp.keys()]) this.#close(key);
-  }
-
-  async #listen(wanted: Wanted, config: ProxyConfig): Promise<void> {
-    const key = keyOf(wanted);
-    if (wanted.kind === "tls") this.#tls.set(key, await this.#listenTls(wanted.at, config));
-    else this.#udp.set(key, await this.#listenUdp(wanted.at));
+    this.#tls.close();
+    this.#udp.close();
   }
 
   #listenTls(local: Endpoint, config: ProxyConfig): Promise<StreamListener> {
@@ -224,41 +194,15 @@ export class OuterSide {
     });
   }
 
-  #close(key: string): void {
-    this.#udp.get(key)?.close();
-    this.#udp.delete(key);
-    const listener = this.#tls.get(key);
-    if (listener === undefined) return;
-    listener.close();
-    this.#tls.delete(key);
+  #endConnectionsOf(listener: StreamListener): void {
     for (const flow of this.#connections.values()) {
       if (isSamePlace(flow.local, listener.local)) flow.destroy();
     }
   }
 }
 
-function wantedPorts(config: ProxyConfig, addresses: readonly string[]): Wanted[] {
-  const { voipSip, ports } = config;
-  if (voipSip === "off") return [];
-  const port = voipSip === "tls" ? ports.sipTls : ports.sipUdp;
-  return addresses.map((address) => ({ kind: voipSip, at: { address, port } }));
-}
-
-function keyOf({ kind, at }: Wanted): string {
-  return `${kind} ${at.address} ${at.port}`;
-}
-
 function isSamePlace(left: Endpoint, right: Endpoint): boolean {
   return (
     left.port === right.port && canonicalAddress(left.address) === canonicalAddress(right.address)
   );
-}
-
-/** The one that a peer of that address can have come to: a zone has one address of each family. */
-function towards<T extends { readonly local: Endpoint }>(
-  all: Iterable<T>,
-  peer: string,
-): T | undefined {
-  for (const one of all) if (isSameFamily(one.local.address, peer)) return one;
-  return undefined;
 }

@@ -18,7 +18,9 @@ import type { Core } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { Instances } from "./instances.ts";
 import { LimitWatch } from "./limit-watch.ts";
+import type { Opened } from "./listeners.ts";
 import { mediaOptions, relayOptions } from "./media-options.ts";
+import { openAll } from "./service.ts";
 import { flowKeys, identityOf, type StateStore } from "./state.ts";
 import { statusOf } from "./status.ts";
 import { Warnings } from "./warnings.ts";
@@ -141,7 +143,7 @@ export class RunningProxy {
     try {
       await this.#core.remembered.load();
       await this.#core.inner.open(this.#config);
-      await this.#core.outer.open(this.#config, this.#bindAddresses);
+      (await openAll(this.#core.services, this.#config, this.#bindAddresses)).keep();
     } catch (error) {
       this.close();
       throw error;
@@ -191,9 +193,10 @@ export class RunningProxy {
     const identity = await identityOf(slice.proxy, state, random);
     const bindAddresses = bindAddressesOf(slice.proxy, this.#o);
     await this.#instances.reload(slice.instances, slice.proxy.inside.address, slice.proxy.limits);
+    let opened: Opened;
     try {
       await this.#core.inner.open(slice.proxy);
-      await this.#core.outer.open(slice.proxy, bindAddresses);
+      opened = await openAll(this.#core.services, slice.proxy, bindAddresses);
     } catch (error) {
       const { inside, limits } = before.config;
       await this.#instances.reload(before.instances, inside.address, limits);
@@ -204,7 +207,8 @@ export class RunningProxy {
     this.#config = slice.proxy;
     this.#bindAddresses = bindAddresses;
     this.#identity = identity;
-    this.#core.outer.setIdentity(identity);
+    opened.keep();
+    for (const service of this.#core.services) service.setIdentity(identity);
     this.#core.inner.setIdentity(identity);
     this.#media.reload(mediaOptions(slice.proxy, bindAddresses));
     this.#core.health.start();
@@ -224,6 +228,7 @@ export class RunningProxy {
     const names = new Set(this.#instances.all.map((instance) => instance.name));
     this.#core.calls.endOthers(names);
     this.#core.bindings.removeOthers(names);
+    for (const service of this.#core.services) service.endOthers?.(names);
   }
 
   /** The file as it stands cannot be used; what runs goes on. */
@@ -231,16 +236,24 @@ export class RunningProxy {
     this.#configStatus = { ...this.#configStatus, error };
   }
 
-  /** No new calls; resolves when every transaction has ended, or after limits.closeTimeout. */
+  /** No new calls or requests; resolves when every one under way has ended, or after limits.closeTimeout. */
   async drain(): Promise<void> {
     this.#setState("draining");
-    this.#core.outer.stopListening();
+    for (const service of this.#core.services) service.stopListening();
     const { clock } = this.#o.world;
     const deadline = clock.now() + this.#config.limits.closeTimeout * 1000;
-    while (this.#core.table.pending > 0 && clock.now() < deadline) {
+    while (this.#pending > 0 && clock.now() < deadline) {
       await new Promise<void>((resolve) => void clock.after(DRAIN_STEP_MS, resolve));
     }
     await this.#core.remembered.close();
+  }
+
+  /** Transactions and requests whose answers are still to come. */
+  get #pending(): number {
+    return this.#core.services.reduce(
+      (sum, { pending }) => sum + pending,
+      this.#core.table.pending,
+    );
   }
 
   close(): void {
@@ -252,7 +265,7 @@ export class RunningProxy {
     this.#core.keepAlive.stop();
     this.#core.calls.endAll("closing");
     this.#media.close();
-    this.#core.outer.close();
+    for (const service of this.#core.services) service.close();
     this.#core.inner.close();
     this.#setState("stopped");
   }

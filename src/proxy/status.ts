@@ -15,6 +15,7 @@ import type { Core } from "./core.ts";
 import type { Counters } from "./counters.ts";
 import type { Instance } from "./instances.ts";
 import type { LimitWatch } from "./limit-watch.ts";
+import type { Service } from "./service.ts";
 import type { Target } from "./targets.ts";
 import type { Warnings } from "./warnings.ts";
 
@@ -100,6 +101,10 @@ function tls10Warning(core: Core, since: string): readonly Warning[] {
   return [{ code: "tls-1.0", text: "phones may use TLS 1.0 and 1.1, which are broken", since }];
 }
 
+function openPorts({ listening }: Service): [string, string][] {
+  return Object.entries(listening).map(([name, at]) => [name, formatEndpoint(at)]);
+}
+
 export function statusOf(core: Core, sources: Sources): ProxyStatus {
   const { drops, ...media } = sources.media.status;
   const { bans } = core.admission;
@@ -112,9 +117,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     since: new Date(sources.sinceMs).toISOString(),
     config: sources.config,
     listening: {
-      ...Object.fromEntries(
-        Object.entries(core.outer.listening).map(([name, at]) => [name, formatEndpoint(at)]),
-      ),
+      ...Object.fromEntries(core.services.flatMap(openPorts)),
       sipInside: core.inner.listening.map(formatEndpoint),
     },
     sip: {
