@@ -19,7 +19,7 @@ function start({ memory, relay }: Extract<ToThread, { do: "start" }>): void {
   // One byte more than may pass, so that a longer packet can be told from one of that length.
   const loop = new PacketLoop<PacketPort>(packetScratch.bytes, PACKET_BYTES_MAX + 1);
   try {
-    loop.selfTest({ leg: new RelayStream().outer, isRtcp: false, far: null });
+    loop.selfTest({ leg: new RelayStream().outer, isRtcp: false, far: null, farRtcp: null });
   } catch (error) {
     loop.close();
     throw error;

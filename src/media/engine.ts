@@ -32,10 +32,17 @@ export type LegCrypto = {
 };
 
 /**
+ * What crosses a leg's ports: RTP with RTCP at the next port, both at the RTP port (RFC 5761), or T.38's UDPTL,
+ * which is no RTP and has no RTCP.
+ */
+export type Carried = "rtp" | "rtp-mux" | "udptl";
+
+/**
  * Everything one leg has to know after an answer. Networks are CIDR texts, addresses canonical
  * ones. Given again, also with the same values, learning opens anew for 3 s.
  */
 export type LegSettings = {
+  readonly carries: Carried;
   /**
    * The peer's SDP address and RTP port; null when it is no IP address or the stream is held by
    * 0.0.0.0.

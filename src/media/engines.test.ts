@@ -52,6 +52,7 @@ function remote(port: number, rtcpPort = port + 1) {
     rtpPort: port,
     rtcpPort,
     rtcpAddress: null,
+    carries: "rtp",
     isHeld: false,
     direction: "sendrecv",
   } as const;
@@ -182,6 +183,23 @@ describe.each(Object.keys(engines))("%s", (name) => {
       expect(again).toBeInstanceOf(PortTaken);
       await new Promise((resolve) => setImmediate(resolve));
     }
+  });
+
+  test("RTCP on the port of RTP goes to two ports and back, a fax goes through as it is", async () => {
+    const engine = await start();
+    const { handle, outer, inner, phone, instance, reports, settings } = await call(engine);
+    engine.configure(handle, "outer", { ...settings.outer, carries: "rtp-mux" });
+    phone.send(rtcpPacket(), outer);
+    expect(await reports.next()).toEqual(rtcpPacket());
+    reports.send(rtcpPacket({ ssrc: 7 }), inner + 1);
+    expect(await phone.next()).toEqual(rtcpPacket({ ssrc: 7 }));
+    engine.configure(handle, "outer", { ...settings.outer, carries: "udptl" });
+    engine.configure(handle, "inner", { ...settings.inner, carries: "udptl" });
+    const fax = new Uint8Array([0x80, 200, 1, 6, 0, 0]);
+    phone.send(fax, outer);
+    expect(await instance.next()).toEqual(fax);
+    instance.send(fax, inner);
+    expect(await phone.next()).toEqual(fax);
   });
 
   test("many calls at once do not mix", async () => {

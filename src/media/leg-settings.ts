@@ -85,9 +85,13 @@ export function isLoopback(address: string): boolean {
   return isIPv4(address) ? address.startsWith("127.") : addressClass(address) === "loopback";
 }
 
-function signalled(remote: RemoteMedia): Pick<LegSettings, "signalled" | "signalledRtcp"> {
-  if (remote.address === null) return { signalled: null, signalledRtcp: null };
+function signalled({
+  carries,
+  ...remote
+}: RemoteMedia): Pick<LegSettings, "carries" | "signalled" | "signalledRtcp"> {
+  if (remote.address === null) return { carries, signalled: null, signalledRtcp: null };
   return {
+    carries,
     signalled: { address: remote.address, port: remote.rtpPort },
     signalledRtcp: { address: remote.rtcpAddress ?? remote.address, port: remote.rtcpPort },
   };

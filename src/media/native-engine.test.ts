@@ -17,6 +17,7 @@ function remote(port: number) {
     rtpPort: port,
     rtcpPort: port + 1,
     rtcpAddress: null,
+    carries: "rtp",
     isHeld: false,
     direction: "sendrecv",
   } as const;

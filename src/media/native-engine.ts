@@ -17,7 +17,6 @@ import {
   RECEIVE_BUFFER_BYTES,
   type StreamHandle,
 } from "./engine.ts";
-import type { Latch } from "./latch.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
 import { type RelayLeg, RelayStream } from "./relay-leg.ts";
 
@@ -102,11 +101,11 @@ export class NativeEngine implements MediaEngine {
       const buffer = { receiveBufferBytes: RECEIVE_BUFFER_BYTES };
       rtp = await this.#bind(address, rtpPort, buffer, (bytes, source, port) => {
         if (this.#receiveRtp(from, bytes, source, port) === 0) return;
-        this.#send(from.peer, stream.sockets[far]?.rtp, from.peer.rtp.latch);
+        this.#send(from.peer, stream.sockets[far]);
       });
       const rtcp = await this.#bind(address, rtpPort + 1, {}, (bytes, source, port) => {
         if (this.#receiveRtcp(from, bytes, source, port) === 0) return;
-        this.#send(from.peer, stream.sockets[far]?.rtcp, from.peer.rtcp.latch);
+        this.#send(from.peer, stream.sockets[far]);
       });
       return { rtp, rtcp };
     } catch (error) {
@@ -144,8 +143,11 @@ export class NativeEngine implements MediaEngine {
     }
   }
 
-  #send(leg: RelayLeg, socket: Datagrams | undefined, latch: Latch): void {
-    const isSent = socket?.send(this.#relay.output, latch.targetAddress, latch.targetPort);
+  #send(leg: RelayLeg, sockets: PairOfSockets | null): void {
+    const { output, isForRtcpPort } = this.#relay;
+    const { latch } = isForRtcpPort ? leg.rtcp : leg.rtp;
+    const socket = isForRtcpPort ? sockets?.rtcp : sockets?.rtp;
+    const isSent = socket?.send(output, latch.targetAddress, latch.targetPort);
     if (isSent !== true) this.#relay.drop(leg, DROP["send-failed"]);
   }
 

@@ -10,6 +10,7 @@ import type { CryptoAttribute } from "../sdp/crypto-attribute.ts";
 import { type Direction, direction } from "../sdp/direction.ts";
 import { attributes, isRtpProto, isSecureProto, rtcpOf } from "../sdp/media-description.ts";
 import type { MediaDescription, SessionDescription } from "../sdp/session-description.ts";
+import type { Carried } from "./engine.ts";
 import { type ChosenCrypto, chooseCrypto, cryptoOfAnswer } from "./keying.ts";
 
 /** What one leg speaks. With passthrough both legs carry the peers' own keys. */
@@ -29,6 +30,7 @@ export type RemoteMedia = {
   /** c=0.0.0.0. */
   readonly isHeld: boolean;
   readonly direction: Direction;
+  readonly carries: Carried;
 };
 
 /**
@@ -81,6 +83,7 @@ function remoteOf(description: SessionDescription, media: MediaDescription): Rem
     rtcpAddress: usableAddress(rtcp?.address ?? ""),
     isHeld,
     direction: direction(description, media),
+    carries: "rtp",
   };
 }
 

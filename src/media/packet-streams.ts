@@ -13,12 +13,15 @@ import type { FromThread, PairFds, ToThread } from "./thread-messages.ts";
 const TICK_MS = 100;
 const PUBLISH_MS = 200;
 
-/** What a socket is for, and where what comes in on it goes out. */
+/** What a socket is for, and where what comes in on it goes out: RTCP may come and go at either port. */
 export type PacketPort = {
   readonly leg: RelayLeg;
   readonly isRtcp: boolean;
   far: LoopSocket<PacketPort> | null;
+  farRtcp: LoopSocket<PacketPort> | null;
 };
+
+type PairOfSockets = readonly [rtp: LoopSocket<PacketPort>, rtcp: LoopSocket<PacketPort>];
 
 type Stream = {
   readonly slot: number;
@@ -75,26 +78,22 @@ export class PacketStreams {
 
   #open({ handle, slot, fds }: Extract<ToThread, { do: "open" }>): void {
     const relay = new RelayStream();
-    const watch = (leg: LegName): LoopSocket<PacketPort>[] => this.#watchPair(relay[leg], fds[leg]);
-    const [outerRtp, outerRtcp] = watch("outer");
-    const [innerRtp, innerRtcp] = watch("inner");
-    join(outerRtp, innerRtp);
-    join(outerRtcp, innerRtcp);
-    const sockets = [outerRtp, outerRtcp, innerRtp, innerRtcp].filter((one) => one !== undefined);
+    const watch = (leg: LegName): PairOfSockets => this.#watchPair(relay[leg], fds[leg]);
+    const outer = watch("outer");
+    const inner = watch("inner");
+    join(outer, inner);
+    join(inner, outer);
+    const sockets = [...outer, ...inner];
     // Not cleared here: after another thread's death its numbers are all there is, until this one publishes.
     this.#streams.set(handle, { slot, relay, sockets });
   }
 
   /** A socket that cannot be watched would make a call silent without a word. */
-  #watchPair(leg: RelayLeg, { rtp, rtcp }: PairFds): LoopSocket<PacketPort>[] {
-    const sockets = [
-      this.#loop.watch(rtp, { leg, isRtcp: false, far: null }),
-      this.#loop.watch(rtcp, { leg, isRtcp: true, far: null }),
-    ];
-    return sockets.map((socket) => {
-      if (socket === null) throw new Error("a media socket cannot be watched");
-      return socket;
-    });
+  #watchPair(leg: RelayLeg, fds: PairFds): PairOfSockets {
+    const rtp = this.#loop.watch(fds.rtp, { leg, isRtcp: false, far: null, farRtcp: null });
+    const rtcp = this.#loop.watch(fds.rtcp, { leg, isRtcp: true, far: null, farRtcp: null });
+    if (rtp === null || rtcp === null) throw new Error("a media socket cannot be watched");
+    return [rtp, rtcp];
   }
 
   #configure(o: Extract<ToThread, { do: "configure" }>): void {
@@ -125,16 +124,18 @@ export class PacketStreams {
   };
 
   #packet(socket: LoopSocket<PacketPort>, length: number): void {
-    const { leg, isRtcp, far } = socket.owner;
+    const { leg, isRtcp, far, farRtcp } = socket.owner;
     const { sourceAddress, sourcePort } = socket;
     const { packet } = this.#loop;
     const relay = this.#relay;
     const passed = isRtcp
       ? relay.receiveRtcp(leg, packet, length, sourceAddress, sourcePort)
       : relay.receiveRtp(leg, packet, length, sourceAddress, sourcePort);
-    if (passed === 0 || far === null) return;
-    const { latch } = isRtcp ? leg.peer.rtcp : leg.peer.rtp;
-    if (!this.#loop.send(far, passed, latch.targetAddress, latch.targetPort)) {
+    if (passed === 0 || far === null || farRtcp === null) return;
+    const { isForRtcpPort } = relay;
+    const { latch } = isForRtcpPort ? leg.peer.rtcp : leg.peer.rtp;
+    const from = isForRtcpPort ? farRtcp : far;
+    if (!this.#loop.send(from, passed, latch.targetAddress, latch.targetPort)) {
       relay.drop(leg.peer, DROP["send-failed"]);
     }
   }
@@ -151,11 +152,9 @@ export class PacketStreams {
   }
 }
 
-function join(
-  one: LoopSocket<PacketPort> | undefined,
-  other: LoopSocket<PacketPort> | undefined,
-): void {
-  if (one === undefined || other === undefined) return;
-  one.owner.far = other;
-  other.owner.far = one;
+function join(near: PairOfSockets, [rtp, rtcp]: PairOfSockets): void {
+  for (const { owner } of near) {
+    owner.far = rtp;
+    owner.farRtcp = rtcp;
+  }
 }

@@ -32,6 +32,10 @@ export class RelayLeg {
   readonly counters: LegCounters = makeLegCounters();
   /** Null until the first answer: nothing is learnt and nothing sent. */
   settings: LegSettings | null = null;
+  /** RTCP comes and goes at the RTP port (RFC 5761). */
+  isMux = false;
+  /** No RTP at all: T.38's own packets. */
+  isUdptl = false;
   inbound: KeyedContext | null = null;
   previousInbound: KeyedContext | null = null;
   previousUntilMs = 0;
@@ -94,6 +98,8 @@ export function configureLeg(
   o: { nowMs: number; maxSsrcs: number },
 ): void {
   leg.settings = settings;
+  leg.isMux = settings.carries === "rtp-mux";
+  leg.isUdptl = settings.carries === "udptl";
   leg.allowed =
     settings.allowedNetworks === null ? null : knownNetworkSet(settings.allowedNetworks);
   leg.forbidden =

@@ -19,6 +19,7 @@ const INSTANCE = "10.0.1.10";
 
 function settings(o: Partial<LegSettings> = {}): LegSettings {
   return {
+    carries: "rtp",
     signalled: { address: PHONE, port: 4000 },
     signalledRtcp: { address: PHONE, port: 4001 },
     sipSource: PHONE,

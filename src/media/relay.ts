@@ -2,6 +2,7 @@
  * The path of a packet, the same for every engine: (leg, bytes, address, port) in, a length and
  * where to send it out. Awaits nothing, throws nothing, keeps nothing: a drop is a counter with a
  * reason. Order of the checks: source, header, ceiling, replay, authentication, decryption, latch.
+ * Each leg has RTCP at its own port or at that of RTP (RFC 5761), whatever the other does.
  */
 import { isRtcp, isRtp, rtpHeaderBytes, sequenceNumber, ssrc } from "../rtp/packet.ts";
 import { packetScratch } from "../rtp/packet-scratch.ts";
@@ -12,6 +13,8 @@ import { type Channel, configureLeg, type RelayLeg } from "./relay-leg.ts";
 
 /** More than an Ethernet frame carries was put together from fragments: no phone sends that. */
 export const PACKET_BYTES_MAX = 1500;
+/** UDPTL (T.38 §9.1): sequence number, length of the primary packet, and something in it. */
+const UDPTL_BYTES_MIN = 4;
 /** Unknown sources cost an HMAC each on an SRTP leg, so they share a tenth of the ceiling. */
 const STRANGERS_PART = 10;
 const EMPTY = new Uint8Array(0);
@@ -36,6 +39,8 @@ export class Relay {
    * call.
    */
   output: Uint8Array = EMPTY;
+  /** It leaves from the peer's RTCP port, to leg.peer.rtcp.latch's target; else from the RTP port. */
+  isForRtcpPort = false;
   /** Drops of all streams, by DROP. */
   readonly drops = new Float64Array(DROP_REASONS.length);
   #nowMs = 0;
@@ -57,8 +62,7 @@ export class Relay {
   }
 
   /**
-   * A datagram on the RTP port of `leg`. Length of `output`, to go to leg.peer.rtp.latch's target;
-   * 0 = nothing.
+   * A datagram on the RTP port of `leg`. Length of `output`; 0 = nothing.
    */
   receiveRtp(
     leg: RelayLeg,
@@ -71,7 +75,8 @@ export class Relay {
     const { latch } = rtp;
     if (leg.settings === null) return this.drop(leg, DROP["not-open"]);
     if (length > PACKET_BYTES_MAX) return this.drop(leg, DROP.oversize);
-    if (!isRtp(packet, length)) return this.drop(leg, DROP["not-rtp"]);
+    if (leg.isUdptl) return this.#receiveUdptl(leg, packet, length, address, port);
+    if (!isRtp(packet, length)) return this.#receiveOther(leg, packet, length, address, port);
     if (rtpHeaderBytes(packet, length) === 0) return this.drop(leg, DROP.malformed);
     const isSource = port === latch.sourcePort && address === latch.sourceAddress;
     const refused = this.#checkSource(leg, rtp, isSource, address, port);
@@ -84,7 +89,7 @@ export class Relay {
     return this.#pass(leg, packetScratch.bytes, clearLength);
   }
 
-  /** The same for the RTCP port; the target is that of leg.peer.rtcp.latch. */
+  /** The same for the RTCP port. */
   receiveRtcp(
     leg: RelayLeg,
     packet: Uint8Array,
@@ -92,13 +97,36 @@ export class Relay {
     address: string,
     port: number,
   ): number {
-    const { rtcp } = leg;
-    const { latch } = rtcp;
-    if (leg.settings === null) return this.drop(leg, DROP["not-open"]);
+    if (leg.settings === null || leg.isUdptl) return this.drop(leg, DROP["not-open"]);
     if (length > PACKET_BYTES_MAX) return this.drop(leg, DROP.oversize);
     if (!isRtcp(packet, length)) return this.drop(leg, DROP["not-rtp"]);
+    return this.#receiveReport(leg, leg.rtcp, packet, length, address, port);
+  }
+
+  /** Not RTP, on the port of RTP: RTCP where both share it, told apart by its type (RFC 5761 §4). */
+  #receiveOther(
+    leg: RelayLeg,
+    packet: Uint8Array,
+    length: number,
+    address: string,
+    port: number,
+  ): number {
+    if (!leg.isMux || !isRtcp(packet, length)) return this.drop(leg, DROP["not-rtp"]);
+    return this.#receiveReport(leg, leg.rtp, packet, length, address, port);
+  }
+
+  /** RTCP, at the port that `channel` stands for. */
+  #receiveReport(
+    leg: RelayLeg,
+    channel: Channel,
+    packet: Uint8Array,
+    length: number,
+    address: string,
+    port: number,
+  ): number {
+    const { latch } = channel;
     const isSource = port === latch.sourcePort && address === latch.sourceAddress;
-    const refused = this.#checkSource(leg, rtcp, isSource, address, port);
+    const refused = this.#checkSource(leg, channel, isSource, address, port);
     if (refused >= 0) return this.drop(leg, refused);
     if (leg.inbound === null) return this.#passRtcp(leg, packet, length);
     packetScratch.load(packet, length);
@@ -109,6 +137,29 @@ export class Relay {
     if (isNewest) leg.newestRtcpIndex = index;
     this.#learnAuthentic(latch, isSource, isNewest, address, port);
     return this.#passRtcp(leg, packetScratch.bytes, clearLength);
+  }
+
+  /** T.38 has no header to check and no key: source, size and ceiling are all there is. */
+  #receiveUdptl(
+    leg: RelayLeg,
+    packet: Uint8Array,
+    length: number,
+    address: string,
+    port: number,
+  ): number {
+    if (length < UDPTL_BYTES_MIN) return this.drop(leg, DROP.malformed);
+    const { latch } = leg.rtp;
+    const isSource = port === latch.sourcePort && address === latch.sourceAddress;
+    const refused = this.#checkSource(leg, leg.rtp, isSource, address, port);
+    if (refused >= 0) return this.drop(leg, refused);
+    leg.counters.packets++;
+    leg.counters.octets += length;
+    leg.counters.lastSeenMs = this.#nowMs;
+    const { peer } = leg;
+    if (!peer.isUdptl) return this.drop(peer, DROP["not-open"]);
+    if (peer.rtp.latch.targetPort === 0) return this.#dropUnsendable(peer);
+    this.isForRtcpPort = false;
+    return this.#emit(packet, length);
   }
 
   /** Counts and gives 0. */
@@ -199,6 +250,7 @@ export class Relay {
     leg.counters.lastSeenMs = this.#nowMs;
     const { peer } = leg;
     if (peer.rtp.latch.targetPort === 0) return this.#dropUnsendable(peer);
+    this.isForRtcpPort = false;
     if (peer.outbound === null) return this.#emit(packet, length);
     packetScratch.load(packet, length);
     const newLength = peer.outbound.context.protect(packetScratch.bytes, length);
@@ -209,7 +261,9 @@ export class Relay {
   #passRtcp(leg: RelayLeg, packet: Uint8Array, length: number): number {
     leg.counters.rtcpPackets++;
     const { peer } = leg;
-    if (peer.rtcp.latch.targetPort === 0) return this.#dropUnsendable(peer);
+    const { latch } = peer.isMux ? peer.rtp : peer.rtcp;
+    if (latch.targetPort === 0) return this.#dropUnsendable(peer);
+    this.isForRtcpPort = !peer.isMux;
     if (peer.outbound === null) return this.#emit(packet, length);
     packetScratch.load(packet, length);
     const newLength = peer.outbound.context.protectRtcp(packetScratch.bytes, length);
