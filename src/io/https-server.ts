@@ -1,5 +1,6 @@
 /** HTTPS for the admin: Bun.serve on one explicit address, with limits on what a client may send. */
 import { isIPv6 } from "node:net";
+import { MODERN_CIPHERS } from "./tls-options.ts";
 import { type Endpoint, type Identity, ListenError } from "./types.ts";
 
 export type HttpsServer = {
@@ -26,11 +27,12 @@ const REQUEST_SECONDS = 255;
 /** Throws ListenError when the address is not there or the port is taken. Port 0 = any free one. */
 export function serveHttps(o: HttpsOptions): HttpsServer {
   const { address, port } = o.local;
+  const { certificatePem: cert, keyPem: key } = o.identity;
   try {
     const server = Bun.serve({
       hostname: address,
       port,
-      tls: { cert: o.identity.certificatePem, key: o.identity.keyPem },
+      tls: { cert, key, ciphers: MODERN_CIPHERS },
       maxRequestBodySize: o.longestBodyBytes,
       idleTimeout: IDLE_SECONDS,
       fetch(request, serving) {

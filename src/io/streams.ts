@@ -5,12 +5,12 @@
 import net from "node:net";
 import tls from "node:tls";
 import { setKeepAlive } from "./socket-options.ts";
+import { isSameServer, serverTlsOptions } from "./tls-options.ts";
 import type {
   Connection,
   ConnectionEvents,
   ConnectStreamOptions,
   Endpoint,
-  Identity,
   ListenStreamOptions,
   StreamListener,
 } from "./types.ts";
@@ -19,13 +19,14 @@ import { listenError } from "./udp.ts";
 /** node:net's handle carries the descriptor; Bun's types leave it out. */
 type WithHandle = { readonly _handle?: { readonly fd?: number } | null };
 
-function keepAlive(socket: net.Socket): void {
+/** TCP keep-alive, and no waiting for more to send. */
+export function keepAlive(socket: net.Socket): void {
   const fd = (socket as WithHandle)._handle?.fd;
   if (fd !== undefined) setKeepAlive(fd);
   socket.setNoDelay(true);
 }
 
-function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
+export function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
   const text = address ?? "0.0.0.0";
   return { address: text.startsWith("::ffff:") ? text.slice(7) : text, port: port ?? 0 };
 }
@@ -56,23 +57,6 @@ function attach(socket: net.Socket, events: ConnectionEvents): void {
   socket.on("close", () => events.closed(reason));
 }
 
-type SecureOptions = {
-  readonly key: string;
-  readonly cert: string;
-  readonly minVersion: "TLSv1" | "TLSv1.2";
-};
-
-function secureOptions(identity: Identity, allowsTls10 = false): SecureOptions {
-  const minVersion = allowsTls10 ? "TLSv1" : "TLSv1.2";
-  return { key: identity.keyPem, cert: identity.certificatePem, minVersion };
-}
-
-function isSame(left: SecureOptions | null, right: SecureOptions): boolean {
-  return (
-    left?.key === right.key && left.cert === right.cert && left.minVersion === right.minVersion
-  );
-}
-
 function createServer(options: ListenStreamOptions): net.Server {
   const refused = options.refused ?? (() => {});
   const admits = options.admits ?? (() => true);
@@ -89,7 +73,7 @@ function createServer(options: ListenStreamOptions): net.Server {
   }
   const server = tls.createServer(
     {
-      ...secureOptions(options.identity, options.allowsTls10),
+      ...serverTlsOptions(options.identity, options.allowsTls10),
       handshakeTimeout: options.handshakeTimeoutMs,
     },
     (socket) => {
@@ -137,12 +121,12 @@ export async function listenStream(options: ListenStreamOptions): Promise<Stream
   const bound = server.address();
   const port = bound !== null && typeof bound === "object" ? bound.port : local.port;
   const { identity, allowsTls10 } = options;
-  let secure = identity === undefined ? null : secureOptions(identity, allowsTls10);
+  let secure = identity === undefined ? null : serverTlsOptions(identity, allowsTls10);
   return {
     local: { address: local.address, port },
     setIdentity(identity, allowsTls10) {
-      const wanted = secureOptions(identity, allowsTls10);
-      if (!(server instanceof tls.Server) || isSame(secure, wanted)) return;
+      const wanted = serverTlsOptions(identity, allowsTls10);
+      if (!(server instanceof tls.Server) || isSameServer(secure, wanted)) return;
       server.setSecureContext(wanted);
       secure = wanted;
     },
