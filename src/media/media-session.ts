@@ -18,7 +18,7 @@ import {
   offerLine,
 } from "./exchange.ts";
 import type { LegKeys } from "./leg-settings.ts";
-import type { AppliedLeg, ByLeg, MediaStream } from "./media-stream.ts";
+import type { ByLeg, MediaStream } from "./media-stream.ts";
 import { judgeOffer, type LiveLine, type RemoteMedia } from "./offer-answer.ts";
 import { readDescription } from "./sdp-rewrite.ts";
 import {
@@ -29,6 +29,7 @@ import {
   settingsOf,
 } from "./session-ends.ts";
 import { type SessionSnapshot, type StreamSnapshot, snapshotOf } from "./session-snapshot.ts";
+import { type AnswerOrigin, type Pending, SessionStreams } from "./session-streams.ts";
 
 /** Everything a call's media has to know about its two ends. */
 export type SessionRequest = SessionEnds & { readonly callId: string; readonly instance: string };
@@ -52,17 +53,6 @@ export type SessionTable = {
   readonly ended: (session: MediaSession) => void;
 };
 
-/** An exchange of this session, with what is needed to undo it. */
-type Pending = Exchange & {
-  /** Streams that this offer opened. */
-  readonly opened: readonly MediaStream[];
-  readonly before: readonly (MediaStream | null)[];
-  readonly appliedBefore: ReadonlyMap<MediaStream, Readonly<ByLeg<AppliedLeg | null>>>;
-  isApplied: boolean;
-  /** Branch whose final answer was taken; null = none yet. */
-  finalBranch: string | null;
-};
-
 export class MediaSession {
   readonly request: SessionRequest;
   readonly #table: SessionTable;
@@ -70,11 +60,7 @@ export class MediaSession {
   #signallingAddress: string;
   #isReleased = false;
   #isAnswered = false;
-  /** By m= line. */
-  #streams: (MediaStream | null)[] = [];
-  readonly #exchanges: ByLeg<Pending | null> = { outer: null, inner: null };
-  /** The exchange whose answer was taken last. */
-  #latest: Pending | null = null;
+  readonly #streams = new SessionStreams();
   /**
    * Counts offers and their failures, so that an offer that was overtaken while opening ports gives
    * up.
@@ -96,19 +82,12 @@ export class MediaSession {
 
   /** Streams that hold ports. */
   get openStreams(): readonly MediaStream[] {
-    const all = new Set<MediaStream>();
-    for (const stream of this.#streams) if (stream?.isOpen === true) all.add(stream);
-    for (const leg of ["outer", "inner"] as const) {
-      for (const stream of this.#exchanges[leg]?.opened ?? []) if (stream.isOpen) all.add(stream);
-    }
-    return [...all];
+    return this.#streams.open;
   }
 
   /** Either side has asked the other to be quiet on some stream. */
   get isOnHold(): boolean {
-    return this.#streams.some(
-      (stream) => stream !== null && (isHeldBy(stream, "outer") || isHeldBy(stream, "inner")),
-    );
+    return this.#streams.isOnHold;
   }
 
   /**
@@ -126,9 +105,10 @@ export class MediaSession {
       return this.#refuse(488, "sdp-names-ourselves");
     }
     const turn = ++this.#turns[from];
-    const before = this.#streams;
+    const before = this.#streams.lines;
     const opened = await this.#openMissing(description, live);
-    const isOvertaken = this.#isReleased || turn !== this.#turns[from] || before !== this.#streams;
+    const isOvertaken =
+      this.#isReleased || turn !== this.#turns[from] || before !== this.#streams.lines;
     if (opened === null || isOvertaken) {
       for (const stream of opened?.values() ?? []) stream.close();
       return this.#refuse(503, isOvertaken ? "media-offer-overtaken" : "media-no-port");
@@ -141,12 +121,8 @@ export class MediaSession {
    * (To tag) or several. The latest is live until a final one; further branches after it are only
    * rewritten.
    */
-  answer(
-    from: LegName,
-    sdp: Uint8Array | string,
-    o: { readonly branch: string; readonly final: boolean },
-  ): AnswerResult {
-    const exchange = this.#exchanges[otherLeg(from)];
+  answer(from: LegName, sdp: Uint8Array | string, o: AnswerOrigin): AnswerResult {
+    const exchange = this.#streams.answeredBy(from);
     if (exchange === null) return this.#refuseAnswer("media-no-offer");
     const answer = readDescription(sdp, this.#table.rules().linesMax);
     if (answer === null) return this.#refuseAnswer("sdp-malformed");
@@ -169,10 +145,7 @@ export class MediaSession {
   offerFailed(from?: LegName): void {
     for (const leg of from === undefined ? (["outer", "inner"] as const) : [from]) {
       this.#turns[leg]++;
-      const exchange = this.#exchanges[leg];
-      if (exchange === null || exchange.finalBranch !== null) continue;
-      this.#exchanges[leg] = null;
-      this.#rollBack(exchange);
+      this.#streams.failed(leg);
     }
   }
 
@@ -191,7 +164,7 @@ export class MediaSession {
 
   /** Nothing came for too long: the ports go back. A later offer of the dialog opens new ones. */
   giveUpPorts(): void {
-    this.#closeAll();
+    this.#streams.closeAll();
     this.#isAnswered = false;
   }
 
@@ -199,14 +172,14 @@ export class MediaSession {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.#closeAll();
+    this.#streams.closeAll();
     this.#table.ended(this);
   }
 
   /** Newest packet of either side on any stream; 0 = none yet. */
   get lastSeenMs(): number {
     let newest = 0;
-    for (const stream of this.#streams) {
+    for (const stream of this.#streams.lines) {
       const counters = stream === null ? null : this.#table.counters(stream);
       if (counters === null) continue;
       newest = Math.max(newest, counters.outer.lastSeenMs, counters.inner.lastSeenMs);
@@ -229,7 +202,7 @@ export class MediaSession {
     description: SessionDescription,
     live: readonly (LiveLine | null)[],
   ): Promise<Map<number, MediaStream> | null> {
-    const known = this.#streams;
+    const known = this.#streams.lines;
     const opened = new Map<number, MediaStream>();
     for (const [at, media] of description.media.entries()) {
       if (live[at] === null || known[at]?.isOpen === true) continue;
@@ -254,48 +227,20 @@ export class MediaSession {
     const leg = otherLeg(from);
     const policy = policyOf(this.request, leg);
     const lines = live.map((line, at): OfferedLine | null => {
-      const stream = opened.get(at) ?? this.#streams[at];
+      const stream = opened.get(at) ?? this.#streams.lines[at];
       if (line === null || stream === null || stream === undefined) return null;
       return offerLine(line, offer.media[at]!, stream, { leg, policy });
     });
-    const replaced = this.#exchanges[from];
-    const exchange: Pending = {
-      from,
-      offer,
-      lines,
-      opened: [...opened.values()],
-      before: this.#streams,
-      appliedBefore: new Map(this.#known().map((stream) => [stream, appliedOf(stream)])),
-      isApplied: false,
-      finalBranch: null,
-    };
-    this.#exchanges[from] = exchange;
-    if (replaced !== null) this.#closeUnused(replaced.opened);
+    const exchange: Exchange = { from, offer, lines };
+    this.#streams.begin(exchange, [...opened.values()]);
     return formatOffer(exchange, addressTowards(this.request, leg));
   }
 
-  #commit(
-    exchange: Pending,
-    lines: readonly (AgreedLine | null)[],
-    o: { readonly branch: string; readonly final: boolean },
-  ): void {
-    // An UPDATE has changed things since; the 2xx that repeats its 18x must not undo that.
-    const isSuperseded = exchange.isApplied && this.#latest !== exchange;
-    if (isSuperseded) {
-      if (o.final) exchange.finalBranch = o.branch;
-      return;
-    }
-    for (const line of lines) if (line !== null) this.#apply(line, exchange.isApplied);
-    exchange.isApplied = true;
-    this.#latest = exchange;
-    const length = Math.max(exchange.before.length, lines.length);
-    this.#streams = Array.from({ length }, (_, at) => {
-      return lines[at]?.stream ?? (o.final ? null : (exchange.before[at] ?? null));
-    });
-    if (!o.final) return;
-    exchange.finalBranch = o.branch;
-    this.#isAnswered = true;
-    this.#closeUnused([...exchange.opened, ...exchange.before]);
+  #commit(exchange: Pending, lines: readonly (AgreedLine | null)[], o: AnswerOrigin): void {
+    const isTaken = this.#streams.commit(exchange, lines, o, (line, isRepeated) =>
+      this.#apply(line, isRepeated),
+    );
+    if (isTaken && o.final) this.#isAnswered = true;
   }
 
   /**
@@ -310,46 +255,6 @@ export class MediaSession {
       if (isRepeated && isDeepStrictEqual(known?.settings, settings)) continue;
       line.stream.apply(leg, { settings, remote, profile });
     }
-  }
-
-  /**
-   * Without an answer nothing was changed, and the other side's offer may have been answered
-   * meanwhile.
-   */
-  #rollBack(exchange: Pending): void {
-    if (!exchange.isApplied) {
-      this.#closeUnused(exchange.opened);
-      return;
-    }
-    this.#streams = exchange.before.map((stream) => (stream?.isOpen === true ? stream : null));
-    this.#closeUnused(exchange.opened);
-    for (const [stream, legs] of exchange.appliedBefore) {
-      for (const leg of ["outer", "inner"] as const) {
-        const applied = legs[leg];
-        if (applied !== null && stream.applied(leg) !== applied) stream.apply(leg, applied);
-      }
-    }
-  }
-
-  /** Of these streams those that no m= line and no other offer needs any more. */
-  #closeUnused(streams: readonly (MediaStream | null)[]): void {
-    const used = new Set<MediaStream | null>(this.#streams);
-    for (const exchange of [this.#exchanges.outer, this.#exchanges.inner]) {
-      if (exchange === null || exchange.finalBranch !== null) continue;
-      for (const stream of exchange.opened) used.add(stream);
-    }
-    for (const stream of streams) if (!used.has(stream)) stream?.close();
-  }
-
-  #closeAll(): void {
-    for (const stream of this.openStreams) stream.close();
-    this.#streams = [];
-    this.#exchanges.outer = null;
-    this.#exchanges.inner = null;
-  }
-
-  #known(): MediaStream[] {
-    return this.#streams.filter((stream) => stream !== null);
   }
 
   #settings(leg: LegName, remote: RemoteMedia, keys: LegKeys): LegSettings {
@@ -379,13 +284,4 @@ export class MediaSession {
     this.#table.count(reason);
     return { ok: false, status: 488, reason };
   }
-}
-
-function appliedOf(stream: MediaStream): Readonly<ByLeg<AppliedLeg | null>> {
-  return { outer: stream.applied("outer"), inner: stream.applied("inner") };
-}
-
-function isHeldBy(stream: MediaStream, leg: LegName): boolean {
-  const applied = stream.applied(leg);
-  return applied !== null && applied.remote.direction !== "sendrecv";
 }
