@@ -9,6 +9,7 @@ import { InputError, UsageError } from "./commands/arguments.ts";
 import { checkCommand, schemaCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { helperCommand } from "./commands/helper.ts";
+import { provisioningUrlCommand } from "./commands/provisioning-url.ts";
 import { proxyCommand } from "./commands/proxy.ts";
 import { statusCommand } from "./commands/status.ts";
 import { versionText } from "./commands/version.ts";
@@ -22,6 +23,8 @@ const USAGE = `usage: pequod COMMAND
                                 the active configuration out, a checked one in as the next revision
   proxy NAME --config FILE [--state DIR] [--status SOCKET]
                                 one proxy in the foreground
+  provisioning-url --config FILE [--state DIR] --proxy NAME --instance NAME --mac MAC
+                                where a phone fetches its configuration
   helper [--boot] [--socket PATH] [--data DIR]
                                 root's part for the admin; --boot makes the last confirmed network
   apply [--data DIR] [--dry-run]
@@ -38,6 +41,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   admin: adminCommand,
   demo: demoCommand,
   proxy: proxyCommand,
+  "provisioning-url": provisioningUrlCommand,
   helper: helperCommand,
   apply: applyCommand,
   check: checkCommand,

@@ -46,8 +46,10 @@ const PURE = new Set([
   "node:net", // isIP and BlockList only, see below
   "zod",
   "ip",
+  "@noble/ciphers/aes.js",
   "@peculiar/x509",
   "reflect-metadata",
+  "saxes",
 ]);
 
 const IMPORT = /^\s*(?:import|export)\s+(type\s+)?(?:([^"';]*?)\s+from\s+)?"([^"]+)"/gm;

@@ -88,7 +88,7 @@ async function start(name: string, path: string, folder: string, log: Log): Prom
 }
 
 /** A folder that cannot be written is the operator's to mend, and better known now than later. */
-function openFolder(folder: string): StateStore {
+export function openFolder(folder: string): StateStore {
   try {
     const store = folderStore(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);

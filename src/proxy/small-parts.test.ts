@@ -5,7 +5,7 @@ import type { ProxyConfig } from "../config/config.ts";
 import { makeRequest } from "../sip/make-message.ts";
 import { advertisedTo, hostPort, plainHost } from "./addresses.ts";
 import { countHop, hopsLeft } from "./hops.ts";
-import { flowKeys, identityOf, type StateStore } from "./state.ts";
+import { flowKeys, identityOf, provisioningKey, type StateStore } from "./state.ts";
 
 function proxyConfig(more: Record<string, unknown> = {}): ProxyConfig {
   const proxy = { name: "dmz", fqdn: "mobydick.example.com", bindAddress: "10.1.1.5", ...more };
@@ -94,6 +94,18 @@ describe("state", () => {
       expect(() => flowKeys(store, random)).toThrow("flow-keys.json is damaged");
     },
   );
+
+  test("the key of provisioning URLs is made once and read again; a configured one wins", () => {
+    const { files, store } = memoryStore();
+    const made = provisioningKey(proxyConfig(), store, random);
+    const otherRandom = () => new Uint8Array(32).fill(9);
+    expect(provisioningKey(proxyConfig(), store, otherRandom)).toEqual(Buffer.from(made));
+    const own = Buffer.alloc(32, 5);
+    const config = proxyConfig({ provisioningKey: own.toString("base64") });
+    expect(provisioningKey(config, store, random)).toEqual(own);
+    files.set("provisioning-key", "AAAA");
+    expect(() => provisioningKey(proxyConfig(), store, random)).toThrow("is damaged");
+  });
 
   test("a self-signed certificate is kept while the name stays, and made anew for another", async () => {
     const { store } = memoryStore();

@@ -1,6 +1,6 @@
 /**
- * What a proxy keeps over restarts (the --state folder): the key of its flow tokens and the certificate
- * that was made for it. Files come through the passed-in store.
+ * What a proxy keeps over restarts (the --state folder): the key of its flow tokens, that of its provisioning
+ * URLs and the certificate that was made for it. Files come through the passed-in store.
  */
 import { X509Certificate } from "node:crypto";
 import { orderedChain } from "../config/certificate.ts";
@@ -18,6 +18,7 @@ export type StateStore = {
 };
 
 const FLOW_KEYS = "flow-keys.json";
+const PROVISIONING_KEY = "provisioning-key";
 const CERTIFICATE = "certificate.pem";
 const CERTIFICATE_KEY = "certificate-key.pem";
 const KEY_BYTES = 32;
@@ -57,6 +58,26 @@ function parseFlowKeys(text: string): TokenKey[] {
     if (!isKeyNumber(number) || secret.length !== KEY_BYTES) throw new StateError(damaged);
     return { number, secret };
   });
+}
+
+/**
+ * The configured key of encrypted provisioning URLs, else the one made when there was none. As with flow keys a
+ * damaged file ends the start: a new key would silently cut off every phone that has its URL.
+ */
+export function provisioningKey(
+  config: Pick<ProxyConfig, "provisioningKey">,
+  store: Pick<StateStore, "read" | "write">,
+  random: Random,
+): Uint8Array {
+  const text = config.provisioningKey ?? store.read(PROVISIONING_KEY);
+  if (text !== null) {
+    const key = Buffer.from(text, "base64");
+    if (key.length === KEY_BYTES) return key;
+    throw new StateError(`${PROVISIONING_KEY} is damaged; without it phones' URLs lead nowhere`);
+  }
+  const key = random(KEY_BYTES);
+  store.write(PROVISIONING_KEY, `${Buffer.from(key).toString("base64")}\n`);
+  return key;
 }
 
 /** Four bits of a token. */
