@@ -104,6 +104,71 @@ export type ConnectStreamOptions = {
 /** Rejects with an Error whose message is one clear line. */
 export type ConnectStream = (options: ConnectStreamOptions) => Promise<Connection>;
 
+/**
+ * A TCP connection whose bytes can be held back, that ends each way by itself (half-close) and that may
+ * become TLS in its midst: what is spliced. It stays silent until resume().
+ */
+export type ByteStream = {
+  readonly remote: Endpoint;
+  /** The name in the client's handshake (SNI, RFC 6066 §3); null = none, or no TLS. */
+  readonly serverName: string | null;
+  /** Whoever listens now. */
+  events: ByteStreamEvents;
+  /** False = taken, but hold back until drained(). */
+  write(bytes: Uint8Array): boolean;
+  pause(): void;
+  resume(): void;
+  /** Nothing more is written; what comes in goes on. */
+  end(): void;
+  /** Ends both ways at once. */
+  destroy(): void;
+  /**
+   * Becomes TLS: an accepted one with its listener's certificate, one of our own as `tls` said when it was
+   * opened. `first` are bytes of the handshake that were read already. Rejects with one clear line, closed.
+   */
+  startTls(first?: Uint8Array): Promise<void>;
+};
+
+/** After `closed` nothing more is reported. */
+export type ByteStreamEvents = {
+  data(bytes: Uint8Array): void;
+  drained(): void;
+  /** The far end sends no more. */
+  ended(): void;
+  closed(reason: string): void;
+};
+
+export type ListenByteStreamsOptions = {
+  readonly local: Endpoint;
+  /** For those that become TLS. */
+  readonly identity: Identity;
+  /** A client that offers protocols (RFC 7301) must offer this one. */
+  readonly protocol: string;
+  readonly handshakeTimeoutMs: number;
+  /** False = closed at once. */
+  readonly admits: (remote: Endpoint) => boolean;
+  readonly accept: (stream: ByteStream) => void;
+};
+
+export type ListenByteStreams = (options: ListenByteStreamsOptions) => Promise<StreamListener>;
+
+export type ConnectByteStreamOptions = {
+  readonly local: { readonly address: string };
+  readonly remote: Endpoint;
+  /** How it becomes TLS, where it does. The certificate must be for one of the names, the first is told. */
+  readonly tls: {
+    readonly names: readonly [string, ...string[]];
+    readonly verify: boolean;
+    readonly caPem: string | null;
+    readonly protocol: string;
+  };
+  /** For the connection, and once more for TLS. */
+  readonly timeoutMs: number;
+};
+
+/** Rejects with an Error whose message is one clear line. */
+export type ConnectByteStream = (options: ConnectByteStreamOptions) => Promise<ByteStream>;
+
 /** One structured log line. Never a key or a password. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 export type Log = {
@@ -147,6 +212,8 @@ export type World = Resolver & {
   readonly openDatagrams: OpenDatagrams;
   readonly listenStream: ListenStream;
   readonly connectStream: ConnectStream;
+  readonly listenByteStreams: ListenByteStreams;
+  readonly connectByteStream: ConnectByteStream;
   /** The local address the main routing table gives towards `remote`; null = no route. */
   sourceAddressFor(remote: string): Promise<string | null>;
   /** Cryptographically strong bytes. */

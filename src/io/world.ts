@@ -1,4 +1,5 @@
 /** The real outside world; the only one outside the tests. */
+import { connectByteStream, listenByteStreams } from "./byte-streams.ts";
 import { systemClock } from "./clock.ts";
 import { sourceAddressFor } from "./network.ts";
 import { resolve, resolveService } from "./resolver.ts";
@@ -11,6 +12,8 @@ export const realWorld: World = {
   openDatagrams,
   listenStream,
   connectStream,
+  listenByteStreams,
+  connectByteStream,
   resolve,
   resolveService,
   sourceAddressFor,

@@ -123,6 +123,8 @@ export class AdminPlace {
       openDatagrams: unreachable,
       listenStream: unreachable,
       connectStream: unreachable,
+      listenByteStreams: unreachable,
+      connectByteStream: unreachable,
       resolve: async (host) => ({ addresses: [host], ttlSeconds: null }),
       resolveService: async () => [],
       sourceAddressFor: async () => null,

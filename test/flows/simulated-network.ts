@@ -43,6 +43,8 @@ export type WorldOptions = {
 type Socket = { readonly options: DatagramOptions; readonly place: Place; readonly port: number };
 
 const FIRST_EPHEMERAL_PORT = 40_000;
+/** Hears nothing. */
+const DEAF = { data() {}, closed() {} };
 const IDLE_TURNS = 3;
 const MAX_TURNS = 20_000;
 
@@ -92,6 +94,16 @@ export class SimulatedNetwork {
       listenStream: async (o): Promise<StreamListener> =>
         this.streams.listen(place(o.local.address), o),
       connectStream: (o) => this.streams.connect(place(o.local.address), o),
+      // What is spliced is tried on real sockets (src/proxy): here such a port is only open.
+      listenByteStreams: async ({ local, handshakeTimeoutMs }): Promise<StreamListener> =>
+        this.streams.listen(place(local.address), {
+          local,
+          handshakeTimeoutMs,
+          accept: () => DEAF,
+        }),
+      connectByteStream: async ({ remote }) => {
+        throw new Error(`connect ECONNREFUSED ${remote.address}:${remote.port}`);
+      },
       resolve: async (host) => this.#resolve(host),
       resolveService: async (name) => this.#resolveService(name),
       sourceAddressFor: async (remote) =>
