@@ -5,7 +5,7 @@
  *
  * A wrong pointer ends the process: every address given to the kernel is `base` plus an offset of LAYOUT.
  */
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { addressOf, libc } from "./libc.ts";
 import { readSocketAddress, SOCKET_ADDRESS_BYTES, writeSocketAddress } from "./socket-address.ts";
 
 const EVENTS_MAX = 128;
@@ -63,7 +63,7 @@ export class PacketLoop<Owner> {
   readonly #libc = libc();
   readonly #arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES));
   readonly #words = new Uint32Array(this.#arena.buffer);
-  readonly #base = Number(ptr(this.#arena));
+  readonly #base = addressOf(this.#arena);
   /** Kept, so that its memory stays while the kernel writes there. */
   readonly packet: Uint8Array;
   readonly #packetAt: number;
@@ -77,7 +77,7 @@ export class PacketLoop<Owner> {
    */
   constructor(packet: Uint8Array, receiveBytes: number) {
     this.packet = packet;
-    this.#packetAt = Number(ptr(packet));
+    this.#packetAt = addressOf(packet);
     this.#receiveBytes = receiveBytes;
     this.epollFd = this.#libc.epoll_create1(EPOLL_CLOEXEC);
     this.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
@@ -173,7 +173,7 @@ export class PacketLoop<Owner> {
   /** Throws unless a datagram really comes through: another libc or kernel may lay memory out otherwise. */
   selfTest(owner: Owner): void {
     const pair = new Int32Array(new ArrayBuffer(8));
-    if (this.#libc.socketpair(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0, Number(ptr(pair))) !== 0) {
+    if (this.#libc.socketpair(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0, addressOf(pair)) !== 0) {
       throw new Error("no socketpair");
     }
     const [near = -1, far = -1] = pair;
@@ -223,33 +223,4 @@ export class PacketLoop<Owner> {
     this.#words[at + (DATA_OFFSET >> 2) + 1] = 0;
     return this.#libc.epoll_ctl(this.epollFd, operation, fd, this.#base + LAYOUT.change) === 0;
   }
-}
-
-type Libc = {
-  epoll_create1(flags: number): number;
-  epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
-  epoll_wait(epoll: number, events: number, most: number, timeoutMs: number): number;
-  eventfd(count: number, flags: number): number;
-  read(fd: number, into: number, lengthBytes: number): number;
-  close(fd: number): number;
-  socketpair(family: number, type: number, protocol: number, pair: number): number;
-  recvfrom(fd: number, b: number, n: number, flags: number, from: number, length: number): number;
-  sendto(fd: number, b: number, n: number, flags: number, to: number, length: number): number;
-};
-
-function libc(): Libc {
-  const { i32, i64_fast, ptr: pointer, u32, u64_fast } = FFIType;
-  const { symbols } = dlopen("libc.so.6", {
-    epoll_create1: { args: [i32], returns: i32 },
-    epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
-    epoll_wait: { args: [i32, pointer, i32, i32], returns: i32 },
-    eventfd: { args: [u32, i32], returns: i32 },
-    read: { args: [i32, pointer, u64_fast], returns: i64_fast },
-    close: { args: [i32], returns: i32 },
-    socketpair: { args: [i32, i32, i32, pointer], returns: i32 },
-    recvfrom: { args: [i32, pointer, u64_fast, i32, pointer, pointer], returns: i64_fast },
-    sendto: { args: [i32, pointer, u64_fast, i32, pointer, u32], returns: i64_fast },
-  });
-  // Addresses are numbers here (base plus offset); Bun takes them for pointers, its types do not.
-  return symbols as object as Libc;
 }

@@ -2,8 +2,8 @@
  * UDP sockets as bare descriptors, for a receive loop in a thread (packet-loop.ts): made and closed here, in
  * the thread that decides about ports, so that they outlive a loop that dies. By bun:ffi, Linux only.
  */
-import { dlopen, FFIType, ptr, read } from "bun:ffi";
 import { isIPv6 } from "node:net";
+import { addressOf, lastErrno, libc } from "./libc.ts";
 import { SOCKET_ADDRESS_BYTES, writeSocketAddress } from "./socket-address.ts";
 import { setReceiveBuffer, setTrafficClass } from "./socket-options.ts";
 import type { Endpoint } from "./types.ts";
@@ -35,7 +35,7 @@ export function openPacketSocket(local: Endpoint, o: PacketSocketOptions): numbe
   const fd = libc().socket(isIpv6 ? AF_INET6 : AF_INET, type, 0);
   if (fd < 0) throw listenError(lastError(), "UDP", local);
   const length = writeSocketAddress(place, 0, local.address, local.port);
-  if (libc().bind(fd, placeAt(), length) !== 0) {
+  if (libc().bind(fd, addressOf(place), length) !== 0) {
     const error = lastError();
     libc().close(fd);
     throw listenError(error, "UDP", local);
@@ -52,50 +52,15 @@ export function closePacketSocket(fd: number): void {
 /** Ends the wait of the packet loop that made this descriptor. */
 export function wakePacketLoop(wakeFd: number): void {
   one[0] = 1n;
-  libc().write(wakeFd, oneAt(), 8);
-}
-
-type Pointer = ReturnType<typeof ptr>;
-type Libc = {
-  socket(family: number, type: number, protocol: number): number;
-  bind(fd: number, address: Pointer, lengthBytes: number): number;
-  close(fd: number): number;
-  write(fd: number, bytes: Pointer, lengthBytes: number): number;
-  __errno_location(): Pointer;
-};
-
-let loaded: Libc | undefined;
-
-function libc(): Libc {
-  const { i32, i64_fast, ptr: pointer, u32, u64_fast } = FFIType;
-  loaded ??= dlopen("libc.so.6", {
-    socket: { args: [i32, i32, i32], returns: i32 },
-    bind: { args: [i32, pointer, u32], returns: i32 },
-    close: { args: [i32], returns: i32 },
-    write: { args: [i32, pointer, u64_fast], returns: i64_fast },
-    __errno_location: { args: [], returns: pointer },
-  }).symbols as Libc;
-  return loaded;
+  libc().write(wakeFd, addressOf(one), 8);
 }
 
 // Over ArrayBuffers, whose memory never moves.
 const place = new Uint8Array(new ArrayBuffer(SOCKET_ADDRESS_BYTES));
 const one = new BigUint64Array(new ArrayBuffer(8));
-let placePointer: Pointer | undefined;
-let onePointer: Pointer | undefined;
-
-function placeAt(): Pointer {
-  placePointer ??= ptr(place);
-  return placePointer;
-}
-
-function oneAt(): Pointer {
-  onePointer ??= ptr(one);
-  return onePointer;
-}
 
 function lastError(): Error & { code: string } {
-  const number = read.i32(libc().__errno_location(), 0);
+  const number = lastErrno();
   const code = ERRORS[number] ?? `errno ${number}`;
   return Object.assign(new Error(code), { code });
 }

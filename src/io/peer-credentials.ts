@@ -1,5 +1,5 @@
 /** Who is at the other end of a unix socket (SO_PEERCRED, unix(7)), as the kernel saw it at connect. */
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { addressOf, libc } from "./libc.ts";
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
@@ -8,22 +8,12 @@ const UCRED_BYTES = 12;
 
 export type PeerCredentials = { readonly pid: number; readonly uid: number; readonly gid: number };
 
-const { i32, ptr: pointer } = FFIType;
-const libc = dlopen("libc.so.6", {
-  getsockopt: { args: [i32, i32, i32, pointer, pointer], returns: i32 },
-});
-
 /** null = not a unix socket, or closed: then nobody is trusted. */
 export function peerCredentials(fd: number): PeerCredentials | null {
   const credentials = new Int32Array(3);
   const lengthBytes = new Uint32Array([UCRED_BYTES]);
-  const failed = libc.symbols.getsockopt(
-    fd,
-    SOL_SOCKET,
-    SO_PEERCRED,
-    ptr(credentials),
-    ptr(lengthBytes),
-  );
+  const [into, length] = [addressOf(credentials), addressOf(lengthBytes)];
+  const failed = libc().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, into, length);
   const [pid, uid, gid] = credentials;
   if (failed !== 0 || lengthBytes[0] !== UCRED_BYTES) return null;
   if (pid === undefined || uid === undefined || gid === undefined || pid <= 0) return null;

@@ -2,7 +2,7 @@
  * Socket options that Bun has no call for, set by bun:ffi on the file descriptor (Linux x64/arm64 numbers).
  * Every function is best effort: an option that cannot be set costs quality, never the socket.
  */
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { addressOf, optionalLibc } from "./libc.ts";
 
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
@@ -19,38 +19,15 @@ const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;
 const TCP_USER_TIMEOUT = 18;
 
-type SetSocketOption = (
-  fd: number,
-  level: number,
-  name: number,
-  value: ReturnType<typeof ptr>,
-  lengthBytes: number,
-) => number;
-
-let setsockopt: SetSocketOption | null | undefined;
-/** The value of the call under way: a call sets twelve options. Over an ArrayBuffer, whose memory never moves. */
+/** The value of the call under way: a call of a phone sets twelve options. Over an ArrayBuffer, whose memory never moves. */
 const optionValue = new Int32Array(new ArrayBuffer(4));
-let optionValueAt: ReturnType<typeof ptr> | undefined;
-
-function library(): SetSocketOption | null {
-  if (setsockopt !== undefined) return setsockopt;
-  try {
-    const { i32, ptr: pointer, u32 } = FFIType;
-    const libc = dlopen("libc.so.6", {
-      setsockopt: { args: [i32, i32, i32, pointer, u32], returns: i32 },
-    });
-    setsockopt = libc.symbols.setsockopt as SetSocketOption;
-  } catch {
-    setsockopt = null;
-  }
-  return setsockopt;
-}
+let optionValueAt: number | undefined;
 
 function setOption(fd: number, level: number, name: number, value: number): boolean {
-  const call = library();
-  optionValueAt ??= ptr(optionValue);
+  const calls = optionalLibc();
+  optionValueAt ??= addressOf(optionValue);
   optionValue[0] = value;
-  return call !== null && call(fd, level, name, optionValueAt, 4) === 0;
+  return calls !== null && calls.setsockopt(fd, level, name, optionValueAt, 4) === 0;
 }
 
 /**

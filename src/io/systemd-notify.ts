@@ -3,7 +3,7 @@
  * Sent by bun:ffi because Node has no unix datagram sockets, and from this very process because a child
  * (the program systemd-notify) would need NotifyAccess=all and a fork for each watchdog beat.
  */
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { addressOf, optionalLibc } from "./libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
@@ -11,30 +11,6 @@ const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const LONGEST_PATH_BYTES = 107;
-
-type Pointer = ReturnType<typeof ptr>;
-type Libc = {
-  socket(family: number, type: number, protocol: number): number;
-  sendto(fd: number, b: Pointer, n: number, flags: number, to: Pointer, toBytes: number): number;
-  close(fd: number): number;
-};
-
-let libc: Libc | null | undefined;
-
-function library(): Libc | null {
-  if (libc !== undefined) return libc;
-  const { i32, i64_fast, ptr: pointer, u32, u64_fast } = FFIType;
-  try {
-    libc = dlopen("libc.so.6", {
-      socket: { args: [i32, i32, i32], returns: i32 },
-      sendto: { args: [i32, pointer, u64_fast, i32, pointer, u32], returns: i64_fast },
-      close: { args: [i32], returns: i32 },
-    }).symbols as Libc;
-  } catch {
-    libc = null;
-  }
-  return libc;
-}
 
 /** struct sockaddr_un; a name that begins with @ is an abstract one. Null: not an address of this kind. */
 function unixAddress(name: string): Uint8Array | null {
@@ -64,13 +40,20 @@ export function notify(
   socket: string | undefined = process.env["NOTIFY_SOCKET"],
 ): boolean {
   const address = socket === undefined ? null : unixAddress(socket);
-  const calls = address === null ? null : library();
+  const calls = address === null ? null : optionalLibc();
   if (address === null || calls === null) return false;
   const fd = calls.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   const text = formatFields(fields);
   const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  const sent = calls.sendto(fd, ptr(text), text.length, flags, ptr(address), address.length);
+  const sent = calls.sendto(
+    fd,
+    addressOf(text),
+    text.length,
+    flags,
+    addressOf(address),
+    address.length,
+  );
   calls.close(fd);
   return Number(sent) === text.length;
 }
