@@ -1,37 +1,10 @@
 import { beforeAll, expect, test } from "bun:test";
-import { X509Certificate } from "node:crypto";
-import "reflect-metadata";
-import { PemConverter, X509CertificateGenerator } from "@peculiar/x509";
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { type Issued, issue, rsa } from "../../test/peers/certificates.ts";
 import { certificateProblems, orderedChain, pairProblems } from "./certificate.ts";
 
-const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const DATES = { notBefore: new Date("2020-01-01"), notAfter: new Date("2021-01-01") };
-
-type Issued = { pem: string; keyPem: string; subject: string; keys: CryptoKeyPair };
-
-/** A certificate that expired long ago, which makes no difference here. */
-async function issue(name: string, issuer: Issued | null): Promise<Issued> {
-  const keys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
-  const certificate = await X509CertificateGenerator.create(
-    {
-      ...DATES,
-      serialNumber: "01",
-      subject: `CN=${name}`,
-      issuer: `CN=${issuer?.subject ?? name}`,
-      publicKey: keys.publicKey,
-      signingKey: (issuer?.keys ?? keys).privateKey,
-      signingAlgorithm: EC,
-    },
-    crypto,
-  );
-  const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
-  return {
-    pem: `${certificate.toString("pem")}\n`,
-    keyPem: PemConverter.encode(pkcs8, "PRIVATE KEY"),
-    subject: name,
-    keys,
-  };
-}
+/** Certificates that expired long ago, which makes no difference here. */
+const PAST = { from: "2020-01-01", until: "2021-01-01" };
 
 let root: Issued;
 let intermediate: Issued;
@@ -39,10 +12,10 @@ let leaf: Issued;
 let stranger: Issued;
 
 beforeAll(async () => {
-  root = await issue("Root", null);
-  intermediate = await issue("Intermediate", root);
-  leaf = await issue("mobydick.example.com", intermediate);
-  stranger = await issue("Stranger", null);
+  root = await issue({ name: "Root", ...PAST });
+  intermediate = await issue({ name: "Intermediate", issuer: root, ...PAST });
+  leaf = await issue({ name: "mobydick.example.com", issuer: intermediate, ...PAST });
+  stranger = await issue({ name: "Stranger", ...PAST });
 });
 
 const subjects = (pem: string) =>
@@ -51,51 +24,91 @@ const subjects = (pem: string) =>
   );
 
 test("a key belongs to its certificate wherever that stands in the chain", () => {
-  expect(pairProblems(leaf.pem + intermediate.pem, leaf.keyPem)).toEqual([]);
-  expect(pairProblems(root.pem + intermediate.pem + leaf.pem, leaf.keyPem)).toEqual([]);
+  expect(pairProblems(leaf.certificatePem + intermediate.certificatePem, leaf.keyPem)).toEqual([]);
+  expect(
+    pairProblems(
+      root.certificatePem + intermediate.certificatePem + leaf.certificatePem,
+      leaf.keyPem,
+    ),
+  ).toEqual([]);
 });
 
 test("text around the certificates, as openssl prints it, does no harm", () => {
-  expect(pairProblems(`subject=CN = x\n${leaf.pem}\n issuer=CN = y\n`, leaf.keyPem)).toEqual([]);
+  expect(
+    pairProblems(`subject=CN = x\n${leaf.certificatePem}\n issuer=CN = y\n`, leaf.keyPem),
+  ).toEqual([]);
 });
 
 test("a key of somebody else is told at the key", () => {
-  expect(pairProblems(leaf.pem + intermediate.pem, stranger.keyPem)).toEqual([
+  expect(pairProblems(leaf.certificatePem + intermediate.certificatePem, stranger.keyPem)).toEqual([
     { field: "certificateKey", message: "does not belong to any certificate in certificatePem" },
   ]);
 });
 
 test("an RSA key beside an EC certificate is a mismatch, not a crash", async () => {
-  const { privateKey } = await crypto.subtle.generateKey(
-    {
-      name: "RSASSA-PKCS1-v1_5",
-      hash: "SHA-256",
-      publicExponent: new Uint8Array([1, 0, 1]),
-      modulusLength: 2048,
-    },
-    true,
-    ["sign", "verify"],
-  );
-  const pkcs8 = await crypto.subtle.exportKey("pkcs8", privateKey);
-  expect(pairProblems(leaf.pem, PemConverter.encode(pkcs8, "PRIVATE KEY"))).toEqual([
+  const { keyPem } = await issue({ name: "Other", algorithm: rsa(2048) });
+  expect(pairProblems(leaf.certificatePem, keyPem)).toEqual([
     { field: "certificateKey", message: "does not belong to any certificate in certificatePem" },
+  ]);
+});
+
+test("a key is read in PKCS#8, PKCS#1 and SEC1, with EC parameters before it", async () => {
+  const server = await issue({ name: "RSA", algorithm: rsa(2048) });
+  const key = createPrivateKey(server.keyPem);
+  const pkcs1 = key.export({ type: "pkcs1", format: "pem" }).toString();
+  expect(pkcs1).toContain("-----BEGIN RSA PRIVATE KEY-----");
+  expect(pairProblems(server.certificatePem, pkcs1)).toEqual([]);
+  expect(
+    pairProblems(server.certificatePem, key.export({ type: "pkcs8", format: "pem" }).toString()),
+  ).toEqual([]);
+  const sec1 = createPrivateKey(leaf.keyPem).export({ type: "sec1", format: "pem" }).toString();
+  expect(sec1).toContain("-----BEGIN EC PRIVATE KEY-----");
+  expect(pairProblems(leaf.certificatePem, sec1)).toEqual([]);
+  const parameters =
+    "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+  expect(pairProblems(leaf.certificatePem, parameters + sec1)).toEqual([]);
+});
+
+test("an encrypted key is refused in words, in both forms", () => {
+  const key = createPrivateKey(leaf.keyPem);
+  const message = "is encrypted with a passphrase; it is needed without";
+  for (const type of ["pkcs8", "sec1"] as const) {
+    const pem = key.export({ type, format: "pem", cipher: "aes-256-cbc", passphrase: "secret" });
+    expect(pem).toContain("ENCRYPTED");
+    expect(pairProblems(leaf.certificatePem, pem.toString())).toEqual([
+      { field: "certificateKey", message },
+    ]);
+  }
+});
+
+test("a key that clients refuse is told: RSA below 2048 bits, and what is neither RSA nor EC", async () => {
+  const short = await issue({ name: "Short", algorithm: rsa(1024) });
+  expect(pairProblems(short.certificatePem, short.keyPem)).toEqual([
+    { field: "certificateKey", message: "must have 2048 bits, not 1024" },
+  ]);
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  expect(pairProblems(leaf.certificatePem, pem)).toEqual([
+    { field: "certificateKey", message: "must be an RSA or an EC key" },
   ]);
 });
 
 test("a damaged certificate is told by its place", () => {
   const damaged = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-  expect(certificateProblems(leaf.pem + damaged)).toEqual(["certificate 2 cannot be read"]);
-  expect(certificateProblems(leaf.pem + intermediate.pem)).toEqual([]);
+  expect(certificateProblems(leaf.certificatePem + damaged)).toEqual([
+    "certificate 2 cannot be read",
+  ]);
+  expect(certificateProblems(leaf.certificatePem + intermediate.certificatePem)).toEqual([]);
 });
 
 test("a certificate without its last line is told", () => {
-  expect(certificateProblems(leaf.pem + intermediate.pem.slice(0, 200))).toEqual([
-    "a certificate has no -----END CERTIFICATE----- line",
-  ]);
+  expect(
+    certificateProblems(leaf.certificatePem + intermediate.certificatePem.slice(0, 200)),
+  ).toEqual(["a certificate has no -----END CERTIFICATE----- line"]);
 });
 
 test("the chain is put in the order of TLS: the leaf, its issuer, the root", () => {
-  const mixed = root.pem + leaf.pem + intermediate.pem;
+  const mixed = root.certificatePem + leaf.certificatePem + intermediate.certificatePem;
   expect(subjects(orderedChain(mixed, leaf.keyPem))).toEqual([
     "CN=mobydick.example.com",
     "CN=Intermediate",
@@ -103,16 +116,34 @@ test("the chain is put in the order of TLS: the leaf, its issuer, the root", () 
   ]);
 });
 
-test("a certificate that is not of the chain comes last", () => {
-  expect(subjects(orderedChain(stranger.pem + intermediate.pem + leaf.pem, leaf.keyPem))).toEqual([
+test("a certificate that is not of the chain is left out, and none comes twice", () => {
+  const mixed =
+    stranger.certificatePem +
+    intermediate.certificatePem +
+    leaf.certificatePem +
+    intermediate.certificatePem +
+    leaf.certificatePem;
+  expect(subjects(orderedChain(mixed, leaf.keyPem))).toEqual([
     "CN=mobydick.example.com",
     "CN=Intermediate",
-    "CN=Stranger",
+  ]);
+  expect(subjects(orderedChain(root.certificatePem + root.certificatePem, root.keyPem))).toEqual([
+    "CN=Root",
   ]);
 });
 
+test("of two issuers of one name the one that signed is taken", async () => {
+  const namesake = await issue({ name: "Intermediate", issuer: root, ...PAST });
+  const chain = orderedChain(
+    namesake.certificatePem + intermediate.certificatePem + leaf.certificatePem,
+    leaf.keyPem,
+  );
+  expect(chain).toContain(intermediate.certificatePem.trim());
+  expect(chain).not.toContain(namesake.certificatePem.trim());
+});
+
 test("no chain is made with a key that does not belong to it", () => {
-  expect(() => orderedChain(leaf.pem, stranger.keyPem)).toThrow(
+  expect(() => orderedChain(leaf.certificatePem, stranger.keyPem)).toThrow(
     "certificateKey does not belong to certificatePem",
   );
 });

@@ -1,6 +1,7 @@
 /**
- * Reads certificates and keys in PEM and finds out whether they belong together. Validity dates do not
- * matter here: an expired certificate is a warning while running, never a document that is refused.
+ * Reads certificates and keys in PEM and finds out whether they can be used together. What only time or the
+ * proxy's name makes wrong does not matter here: an expired certificate is a warning (certificate-facts.ts),
+ * never a document that is refused, since what runs today must start again tomorrow.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 
@@ -12,6 +13,8 @@ export type CertificateProblem = {
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const BEGINNING = /-----BEGIN CERTIFICATE-----/g;
+/** Shorter keys are refused by today's clients. */
+const LEAST_RSA_BITS = 2048;
 
 /** One message for each certificate of the text that cannot be read. */
 export function certificateProblems(pem: string): string[] {
@@ -40,30 +43,51 @@ export function pairProblems(certificatePem: string, keyPem: string): Certificat
 }
 
 /**
- * The chain in the order TLS sends it (RFC 8446 section 4.4.2): the certificate of the key first, then each
- * issuer; what does not belong to the chain comes last. Throws when pairProblems() finds anything.
+ * The chain as TLS sends it (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2): the certificate of the key first,
+ * then each issuer; what certifies none of them is left out, since old phones refuse a chain that is not one.
+ * Throws when pairProblems() finds anything.
  */
 export function orderedChain(certificatePem: string, keyPem: string): string {
-  const rest = readChain(certificatePem);
   const key = readKey(keyPem);
   if (typeof key === "string") throw new Error(`certificateKey ${key}`);
+  const all = readChain(certificatePem);
+  let next = all[leafIndex(all, key)];
+  if (next === undefined) throw new Error("certificateKey does not belong to certificatePem");
   const chain: X509Certificate[] = [];
-  let next = leafIndex(rest, key);
-  if (next === -1) throw new Error("certificateKey does not belong to certificatePem");
-  while (next !== -1) {
-    const [certificate] = rest.splice(next, 1);
-    if (certificate === undefined) break;
+  while (next !== undefined) {
+    const certificate: X509Certificate = next;
     chain.push(certificate);
-    next = rest.findIndex((candidate) => certificate.checkIssued(candidate));
+    next = isSelfSigned(certificate)
+      ? undefined
+      : all.find((other) => !chain.includes(other) && isIssuedBy(certificate, other));
   }
-  return [...chain, ...rest].map((certificate) => certificate.toString()).join("");
+  return chain.map((certificate) => certificate.toString()).join("");
+}
+
+/** By name and by signature: an issuer may have had another key under the same name. */
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && isSignedBy(certificate, issuer);
+}
+
+/** A server's own one must not sign certificates (keyUsage), and checkIssued() says no to that. */
+export function isSelfSigned(certificate: X509Certificate): boolean {
+  return certificate.issuer === certificate.subject && isSignedBy(certificate, certificate);
+}
+
+function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  try {
+    return certificate.verify(issuer.publicKey);
+  } catch {
+    return false; // keys of different kinds
+  }
 }
 
 function leafIndex(chain: readonly X509Certificate[], key: KeyObject): number {
   return chain.findIndex((certificate) => certificate.checkPrivateKey(key));
 }
 
-function readChain(pem: string): X509Certificate[] {
+/** Those that can be read, in the order of the text. */
+export function readChain(pem: string): X509Certificate[] {
   return (pem.match(CERTIFICATE) ?? []).flatMap((block) => readCertificate(block) ?? []);
 }
 
@@ -78,9 +102,14 @@ function readCertificate(block: string): X509Certificate | null {
 /** The key, or what is wrong with it in words. */
 function readKey(pem: string): KeyObject | string {
   if (/ENCRYPTED/.test(pem)) return "is encrypted with a passphrase; it is needed without";
+  let key: KeyObject;
   try {
-    return createPrivateKey(pem);
+    key = createPrivateKey(pem);
   } catch {
     return "cannot be read as a private key";
   }
+  const { asymmetricKeyType: kind, asymmetricKeyDetails: details } = key;
+  if (kind !== "rsa" && kind !== "ec") return "must be an RSA or an EC key";
+  const bits = details?.modulusLength ?? LEAST_RSA_BITS;
+  return bits < LEAST_RSA_BITS ? `must have ${LEAST_RSA_BITS} bits, not ${bits}` : key;
 }

@@ -54,9 +54,11 @@ describe("defaults", () => {
         caPem: null,
       },
       media: "rtp",
+      plainMediaFallback: "off",
+      allowClearT38: false,
       web: { url: "http://10.0.3.150", stripPrefix: true, verifyTls: true, caPem: null },
       provisioning: { url: "http://10.0.3.150" },
-      xmpp: { port: 5222, tls: "off", http: false },
+      xmpp: { port: 5222, tls: "off", verifyTls: true, caPem: null, http: false },
     });
   });
 
@@ -167,6 +169,12 @@ describe("defaults", () => {
       flowTimerUdp: 29,
       flowTimerTls: 120,
       expiresUdp: 120,
+      xmppClients: 10_000,
+      xmppClientsPerAddress: 1000,
+      xmppClientsPerInstance: 5000,
+      xmppOpeningBytes: 10_240,
+      xmppOpeningTimeout: 10,
+      xmppIdleTimeout: 7200,
     });
   });
 

@@ -90,6 +90,8 @@ const xmppSchema = z.strictObject({
     .enum(["off", "starttls", "direct"])
     .default("off")
     .describe("Encryption of XMPP towards the instance. Default off."),
+  verifyTls: verifyTls(),
+  caPem: caPem(),
   http: z
     .boolean()
     .default(false)
@@ -123,6 +125,18 @@ export const instanceSchema = z.strictObject({
     .default("rtp")
     .describe(
       "Media inside: rtp, srtp (own keys on each side) or srtp-passthrough (keys end to end). Default rtp.",
+    ),
+  plainMediaFallback: z
+    .enum(["off", "udp", "all"])
+    .default("off")
+    .describe(
+      "Which phones that refuse SRTP may speak RTP: off, udp (registered by UDP) or all. Default off.",
+    ),
+  allowClearT38: z
+    .boolean()
+    .default(false)
+    .describe(
+      "T.38 fax, which cannot be encrypted, passes although SRTP is promised. Default false.",
     ),
   web: webSchema.prefault({}).describe("The instance's web pages and REST."),
   provisioning: provisioningSchema.prefault({}).describe("Configuration files of phones."),

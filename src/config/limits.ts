@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { abuseLimits } from "./abuse-limits.ts";
 import { flowLimits } from "./flow-limits.ts";
+import { xmppLimits } from "./xmpp-limits.ts";
 
 const seconds = (least: number, most: number) => z.number().min(least).max(most);
 const count = (least: number, most: number) => z.int().min(least).max(most);
@@ -155,6 +156,7 @@ export const limitsSchema = z.strictObject({
   ...media,
   ...abuseLimits,
   ...flowLimits,
+  ...xmppLimits,
 });
 
 export type Limits = z.infer<typeof limitsSchema>;

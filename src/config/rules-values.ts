@@ -16,10 +16,14 @@ export function valueProblems({ instances, proxies }: Parts): Problem[] {
   ];
 }
 
-function authorityProblems({ path, fields: { sip, web } }: Part<InstanceDocument>): Problem[] {
+function authorityProblems({
+  path,
+  fields: { sip, web, xmpp },
+}: Part<InstanceDocument>): Problem[] {
   const texts = [
     [`${path}.sip.caPem`, sip?.caPem ?? null],
     [`${path}.web.caPem`, web?.caPem ?? null],
+    [`${path}.xmpp.caPem`, xmpp?.caPem ?? null],
   ] as const;
   return texts.flatMap(([at, pem]) =>
     pem === null ? [] : certificateProblems(pem).map((message) => ({ path: at, message })),

@@ -7,12 +7,12 @@ import net from "node:net";
 import tls from "node:tls";
 import { setReceiveBuffer } from "./socket-options.ts";
 import { endpointOf, keepAlive } from "./streams.ts";
+import { isSameServer, serverTlsOptions } from "./tls-options.ts";
 import type {
   ByteStream,
   ByteStreamEvents,
   ConnectByteStreamOptions,
   Endpoint,
-  Identity,
   ListenByteStreamsOptions,
   StreamListener,
 } from "./types.ts";
@@ -127,21 +127,17 @@ class SocketStream implements ByteStream {
   }
 }
 
-/** The chain and key as TLS keeps them: parsed once, not for each connection. */
-function secureContext({ certificatePem, keyPem }: Identity): tls.SecureContext {
-  return tls.createSecureContext({ cert: certificatePem, key: keyPem, minVersion: "TLSv1.2" });
-}
-
 /** @see ListenByteStreams in types.ts */
 export async function listenByteStreams(o: ListenByteStreamsOptions): Promise<StreamListener> {
-  let { identity } = o;
-  let context = secureContext(identity);
+  let options = serverTlsOptions(o.identity);
+  /** The chain and key as TLS keeps them: parsed once, not for each connection. */
+  let context = tls.createSecureContext(options);
   const upgrade: Upgrade = {
     done: "secure",
     begin(socket, first) {
       if (first !== undefined) socket.unshift(first);
-      const options = { isServer: true, secureContext: context, ...HALF_OPEN };
-      return new tls.TLSSocket(socket, { ...options, ALPNProtocols: [o.protocol] });
+      const server = { isServer: true, secureContext: context, ...HALF_OPEN };
+      return new tls.TLSSocket(socket, { ...server, ALPNProtocols: [o.protocol] });
     },
   };
   const server = net.createServer(HALF_OPEN, (socket) => {
@@ -154,10 +150,10 @@ export async function listenByteStreams(o: ListenByteStreamsOptions): Promise<St
   return {
     local,
     setIdentity(next) {
-      if (next.keyPem === identity.keyPem && next.certificatePem === identity.certificatePem)
-        return;
-      context = secureContext(next);
-      identity = next;
+      const wanted = serverTlsOptions(next);
+      if (isSameServer(options, wanted)) return;
+      options = wanted;
+      context = tls.createSecureContext(wanted);
     },
     close: () => void server.close(),
   };
