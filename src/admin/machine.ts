@@ -2,10 +2,9 @@
 
 import { formatMetrics } from "../health/metrics.ts";
 import type { Candidate } from "./candidate.ts";
-import { placeOf } from "./drafts.ts";
 import type { Events } from "./events.ts";
 import type { InterfaceReport, MachineOperations, ObservedProxy } from "./operations.ts";
-import { refused } from "./outcome.ts";
+import { urlsOfPhone } from "./provisioning-urls.ts";
 
 export type ListInterfaces = () => readonly Omit<InterfaceReport, "usedBy">[];
 
@@ -59,16 +58,7 @@ export function machineOperations(o: MachineOptions): MachineOperations {
         .interfaces()
         .filter(({ name }) => name !== LOOPBACK)
         .map((one) => ({ ...one, usedBy: usedBy(one.name) })),
-    provisioningUrls(instance, mac) {
-      if (placeOf(candidate.document("active"), "instances", instance) < 0) {
-        return refused("not-found", { detail: `There is no instance ${instance}.` });
-      }
-      if (!/^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$/.test(mac)) {
-        const message = "must be a MAC address, e.g. 08C25A4F0321";
-        return refused("invalid", { problems: [{ path: "mac", message }] });
-      }
-      return refused("not-available", { detail: "Phone provisioning does not exist yet." });
-    },
+    provisioningUrls: (instance, mac) => urlsOfPhone(candidate.document("active"), instance, mac),
     async metrics() {
       const running = (await o.statuses()).flatMap(({ status }) => status ?? []);
       return joinMetrics(running.map(formatMetrics));

@@ -212,13 +212,13 @@ export type AdminEvent =
   | { readonly type: "undone"; readonly revision: number }
   | { readonly type: "proxy"; readonly name: string; readonly state: ObservedState };
 
+/** Where a phone fetches its configuration; none = that proxy serves no phones so. */
+export type ProxyUrls = { readonly proxy: string; readonly urls: readonly string[] };
+
 export type MachineOperations = {
   interfaces(): readonly InterfaceReport[];
-  /** Refusals: not-available (phone provisioning does not exist yet). */
-  provisioningUrls(
-    instance: string,
-    mac: string,
-  ): Outcome<readonly { readonly proxy: string; readonly urls: readonly string[] }[]>;
+  /** Of the active configuration. Refusals: not-found (the instance), invalid (the MAC). */
+  provisioningUrls(instance: string, mac: string): Outcome<readonly ProxyUrls[]>;
   /** Prometheus text of all running proxies. */
   metrics(): Promise<string>;
   /** Answers how to end it. */

@@ -28,7 +28,6 @@ export type RefusalType =
   | "confirm-pending"
   | "wrong-passphrase"
   | "damaged-backup"
-  | "not-available"
   | "network-refused"
   | "state-not-reached"
   | "busy"
@@ -73,7 +72,6 @@ const KINDS: Readonly<Record<RefusalType, readonly [status: number, title: strin
   "confirm-pending": [409, "The last changes are not confirmed yet."],
   "wrong-passphrase": [422, "The passphrase is wrong, or the file is damaged."],
   "damaged-backup": [422, "The file is no backup, or it is damaged."],
-  "not-available": [501, "This is not available in this version."],
   "network-refused": [502, "The network could not be changed."],
   "state-not-reached": [504, "The proxy did not reach the wanted state in time."],
   busy: [503, "Too many at one time; try again soon."],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { AdminPlace, adminPlace, INSTANCE, PROXY } from "../../../test/flows/admin-place.ts";
+import { issue } from "../../../test/peers/certificates.ts";
 import { ROUTES } from "./openapi.ts";
 
 describe("before set-up", () => {
@@ -306,6 +307,34 @@ describe("proxies and their secrets", () => {
     expect([status, problem.problems[0].path]).toEqual([422, "certificateKey"]);
     const nulled = { ...foreign, certificateKey: null };
     expect((await place.ask("PUT", "/proxies/dmz", nulled)).status).toBe(422);
+  });
+
+  test("what a certificate says is told, with what its clients will not like about it", async () => {
+    const place = await adminPlace();
+    const { body } = await place.ask("POST", "/proxies", PROXY);
+    expect(body.certificate).toMatchObject({
+      subject: `CN=${PROXY.fqdn}`,
+      names: [PROXY.fqdn, `*.${PROXY.fqdn}`],
+      isSelfSigned: true,
+      warnings: [],
+    });
+    const issuer = await issue({ name: "Authority" });
+    const { certificatePem, keyPem } = await issue({
+      name: "other.example.com",
+      issuer,
+      names: ["other.example.com"],
+      until: new Date(place.clock.now() + 5.5 * 86_400_000).toISOString(),
+    });
+    const sent = { ...body, certificatePem, certificateKey: keyPem };
+    const put = await place.ask("PUT", "/proxies/dmz", sent);
+    expect(put.status).toBe(200);
+    const { issuer: by, validUntil, warnings } = put.body.certificate;
+    expect([by, put.body.certificateSelfSigned]).toEqual(["CN=Authority", false]);
+    expect(warnings).toEqual([
+      `the certificate expires in 5 days, on ${validUntil.slice(0, 10)}`,
+      `the certificate is not for ${PROXY.fqdn}`,
+      "the certificate of its issuer is missing in the chain: CN=Authority",
+    ]);
   });
 
   test("the network mode never changes", async () => {
@@ -721,15 +750,41 @@ describe("the rest", () => {
     ]);
   });
 
-  test("provisioning URLs are said to be not available, never made up", async () => {
+  test("the URLs of a phone, of each proxy that reaches its instance", async () => {
     const place = await adminPlace();
     const ask = (query: string) => place.ask("GET", `/provisioning-urls?${query}`);
     expect((await ask("instance=none&mac=08C25A4F0321")).status).toBe(404);
     await place.ask("POST", "/instances", INSTANCE);
-    await place.ask("POST", "/apply");
-    expect((await ask("instance=mycompany&mac=xyz")).status).toBe(422);
-    const { status, body } = await ask("instance=mycompany&mac=08C25A4F0321");
-    expect([status, body.type]).toEqual([501, "not-available"]);
+    await place.ask("POST", "/proxies", { ...PROXY, enabled: false });
+    const second = { bindAddress: "127.0.0.6", enabled: false, fqdn: "lan.example.com" };
+    const network = { ...PROXY.network, interface: "eth2", address: "10.5.7.100" };
+    const lan = { ...PROXY, ...second, network, name: "lan", phoneProvisioning: "http-and-https" };
+    await place.ask("POST", "/proxies", lan);
+    await place.ask("POST", "/proxies", {
+      ...lan,
+      name: "closed",
+      bindAddress: "127.0.0.7",
+      network: { ...network, interface: "eth3", address: "10.5.8.100" },
+      phoneProvisioning: "off",
+    });
+    const applied = await place.ask("POST", "/apply");
+    expect(applied.status).toBe(200);
+    expect((await ask("instance=mycompany&mac=xyz")).body.problems).toEqual([
+      { path: "mac", message: "must be a MAC address, e.g. 08C25A4F0321" },
+    ]);
+    const { status, body } = await ask("instance=MyCompany&mac=08:c2:5a:4f:03:21");
+    expect(status).toBe(200);
+    const token = expect.stringMatching(/^https:\/\/[a-z.]+:8884\/p\/[A-Za-z0-9_-]{43}$/);
+    const plain = "/p/mycompany/08C25A4F0321";
+    expect(body).toEqual([
+      { proxy: "dmz", urls: [token] },
+      {
+        proxy: "lan",
+        urls: [`https://lan.example.com:8884${plain}`, `http://lan.example.com:8880${plain}`],
+      },
+      { proxy: "closed", urls: [] },
+    ]);
+    expect((await ask("instance=mycompany&mac=08C25A4F0321")).body).toEqual(body);
   });
 
   test("metrics of all running proxies, each head once", async () => {

@@ -60,7 +60,7 @@ export const ROUTES: readonly Route[] = [
   ["get", "/revisions/{number}/diff", "What it changed.", null, [200, "Changes"], [404]],
   ["post", "/revisions/{number}/restore", "To the candidate.", null, [200, "Changes"], [404, 422]],
   ["get", "/interfaces", "Network interfaces.", null, [200, "Interface[]"], []],
-  ["get", "/provisioning-urls", "Where a phone asks.", null, [200, "Urls[]"], [404, 422, 501]],
+  ["get", "/provisioning-urls", "Where a phone asks.", null, [200, "Urls[]"], [404, 422]],
   ["get", "/events", "What happens (server-sent events).", null, [200, "Stream"], [503]],
   ["get", "/metrics", "Prometheus text.", null, [200, "Text"], []],
   ["get", "/openapi.json", "This description.", null, [200, "Any"], []],

@@ -6,11 +6,12 @@ import { optionOf, problemText } from "../i18n/texts.ts";
 import type { ObservedProxy, ServiceReach, Versioned } from "../operations.ts";
 import type { Refusal } from "../outcome.ts";
 import { ObjectForm } from "./form.tsx";
-import { objectOf } from "./form-values.ts";
+import { objectOf, typedText } from "./form-values.ts";
 import type { FormState } from "./inputs.tsx";
 import { Page, RefusalBox, send, sendRefusal } from "./layout.tsx";
 import { InstanceSeen } from "./overview.tsx";
 import { DeleteBox, FilterBox } from "./parts.tsx";
+import { type AskedUrls, ProvisioningUrls } from "./provisioning-urls.tsx";
 import { actorOf, etagIn, formOf, goTo, isFound, readForm, refusedForm } from "./requests.ts";
 import { fieldsIn, instanceSections } from "./sections.ts";
 import { Reach } from "./states.tsx";
@@ -26,11 +27,13 @@ type InstancePageProps = {
   readonly all: readonly ObservedProxy[];
   readonly form: FormState;
   readonly reach: readonly ServiceReach[] | null;
+  readonly urls: AskedUrls | null;
   readonly refusal: Refusal | null;
   readonly isDeleting: boolean;
 };
 
-function InstancePage({ view, stored, all, form, reach, refusal, isDeleting }: InstancePageProps) {
+function InstancePage(props: InstancePageProps) {
+  const { view, stored, all, form, reach, urls, refusal, isDeleting } = props;
   const { t } = view;
   const { name } = stored.value;
   return (
@@ -57,6 +60,7 @@ function InstancePage({ view, stored, all, form, reach, refusal, isDeleting }: I
           </>
         )}
       </section>
+      <ProvisioningUrls view={view} name={name} asked={urls} />
       <h2>{t("proxy.settings")}</h2>
       <ObjectForm
         view={view}
@@ -80,6 +84,7 @@ function InstancePage({ view, stored, all, form, reach, refusal, isDeleting }: I
 type Shown = {
   readonly form?: (stored: InstanceDocument) => FormState;
   readonly reach?: readonly ServiceReach[];
+  readonly urls?: AskedUrls;
   readonly refusal?: Refusal;
   readonly isDeleting?: boolean;
 };
@@ -98,11 +103,13 @@ async function showInstance(c: PageContext, site: Site, o: Shown = {}) {
       all={await proxies.statuses()}
       form={form}
       reach={o.reach ?? null}
+      urls={o.urls ?? null}
       refusal={o.refusal ?? null}
       isDeleting={o.isDeleting === true}
     />
   );
-  return send(c, page, o.refusal?.status ?? form.refusal?.status ?? 200);
+  const isMacWrong = o.urls?.urls === null;
+  return send(c, page, o.refusal?.status ?? form.refusal?.status ?? (isMacWrong ? 422 : 200));
 }
 
 function NewInstance({ view, form }: { view: View; form: FormState }) {
@@ -219,6 +226,22 @@ async function saveInstance(c: PageContext, site: Site) {
   return showInstance(c, site, { form });
 }
 
+async function showUrls(c: PageContext, site: Site) {
+  const sent = await readForm(c);
+  if (!sent.ok) return showInstance(c, site, { refusal: sent.refusal });
+  const mac = typedText(sent.value.typed, "mac");
+  const found = site.operations.machine.provisioningUrls(c.req.param("name") ?? "", mac);
+  if (found.ok) return showInstance(c, site, { urls: { mac, urls: found.value, problems: [] } });
+  const { refusal } = found;
+  // Saved, but not applied yet: no proxy serves its phones.
+  if (refusal.type === "not-found") {
+    return showInstance(c, site, { urls: { mac, urls: [], problems: [] } });
+  }
+  const { language } = viewOf(c, site);
+  const problems = refusal.problems.map(({ message }) => problemText(language, message));
+  return showInstance(c, site, { urls: { mac, urls: null, problems } });
+}
+
 export function instanceRoutes(site: Site): Hono<AdminEnv> {
   const { instances, proxies } = site.operations;
   const app = new Hono<AdminEnv>();
@@ -251,6 +274,7 @@ export function instanceRoutes(site: Site): Hono<AdminEnv> {
       ? showInstance(c, site, { reach: reach.value })
       : showInstance(c, site, { refusal: reach.refusal });
   });
+  app.post("/instances/:name/urls", (c) => showUrls(c, site));
   app.post("/instances/:name/delete", async (c) => {
     const sent = await readForm(c);
     if (!sent.ok) return showInstance(c, site, { refusal: sent.refusal });

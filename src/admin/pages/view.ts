@@ -67,7 +67,7 @@ function doneOf(c: PageContext): TextKey | null {
 
 /** The page that is shown: the answer to a form shows the one that the form stands on. */
 function pageOf(c: PageContext): string {
-  const verb = /\/(?:start|stop|delete|check|backup|apply|confirm|discard|restore)$/;
+  const verb = /\/(?:start|stop|delete|check|urls|backup|apply|confirm|discard|restore)$/;
   return c.req.method === "POST" ? c.req.path.replace(verb, "") : c.req.path;
 }
 

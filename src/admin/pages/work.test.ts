@@ -197,6 +197,23 @@ describe("instances", () => {
     expect(html).toContain("XMPP and provisioning are not checked in this version.");
   });
 
+  test("a MAC is typed in, the URLs of the phone come out; what is no MAC is told", async () => {
+    const place = await adminPlace();
+    await place.ask("POST", "/instances", INSTANCE);
+    const ask = (mac: string, language?: "de") =>
+      visit(place, "/instances/mycompany/urls", { mac }, language);
+    expect((await ask("08C25A4F0321")).html).toContain("No proxy of the applied configuration");
+    await place.ask("POST", "/proxies", { ...TRIAL, phoneProvisioning: "https" });
+    await place.ask("POST", "/apply");
+    const { status, html } = await ask(" 08:c2:5a:4f:03:21 ");
+    expect(status).toBe(200);
+    expect(html).toMatch(/https:\/\/[^<]+:8884\/p\/mycompany\/08C25A4F0321</);
+    const wrong = await ask("<b>", "de");
+    expect(wrong.status).toBe(422);
+    expect(wrong.html).toContain("muss eine MAC-Adresse sein, z. B. 08C25A4F0321");
+    expect(wrong.html).not.toContain("<b>");
+  });
+
   test("one that a proxy names is not deleted, and it is told which", async () => {
     const place = await adminPlace();
     await place.ask("POST", "/instances", INSTANCE);
