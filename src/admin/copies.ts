@@ -94,7 +94,7 @@ function draftRestore(o: CopyOptions, name: string, content: BackupContent): Out
   if (!checked.ok) return checked;
   const namesOf = (instances: BackupContent["instances"]) => instances.map((one) => one.name);
   const report = {
-    proxy: publicProxy(proxy),
+    proxy: publicProxy(proxy, o.clock.now()),
     isNew: stored === null,
     instances: { added: namesOf(added), kept: namesOf(kept), differing: namesOf(differing) },
     hasState: content.state["flow-keys.json"] !== undefined,

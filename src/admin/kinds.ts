@@ -58,7 +58,7 @@ export function proxyKind(
   return {
     collection: "proxies",
     objects: (document) => document.proxies,
-    publish: publicProxy,
+    publish: (proxy) => publicProxy(proxy, outside.nowMs()),
     complete(sent, { stored, document, made }) {
       const { fields, needsIdentity } = completeProxy(sent, stored, {
         identity: made,

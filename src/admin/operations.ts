@@ -3,6 +3,7 @@
  * (pages/) both call, so that neither can do what the other cannot. An expected failure is a value
  * (outcome.ts); only our own mistakes throw. Writes change the candidate; apply() makes it active.
  */
+import type { CertificateFacts } from "../config/certificate-facts.ts";
 import type { ApplianceConfig } from "../config/config.ts";
 import type { InstanceDocument } from "../config/instance.ts";
 import type { ProxyDocument } from "../config/proxy.ts";
@@ -26,8 +27,12 @@ export type ConfigState = "candidate" | "active";
 /** `etag` is a strong entity tag with its quotes. */
 export type Versioned<T> = { readonly value: T; readonly etag: string };
 
-/** A proxy without its secrets. The last three fields are read-only and ignored in put(). */
+/** What a certificate says, and what clients will not like about it (English). */
+export type SeenCertificate = CertificateFacts & { readonly warnings: readonly string[] };
+
+/** A proxy without its secrets. The last four fields are read-only and ignored in put(). */
 export type PublicProxy = Omit<ProxyDocument, "certificateKey" | "provisioningKey"> & {
+  readonly certificate: SeenCertificate | null;
   /** SHA-256 of the public key (SPKI), upper-case hex with colons; null = there is no key. */
   readonly certificateKeyFingerprint: string | null;
   readonly certificateSelfSigned: boolean;

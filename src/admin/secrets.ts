@@ -4,25 +4,43 @@
  * stand in the document, so that the proxy, its backup and its restored copy use the same ones.
  */
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
+import { isSelfSigned, orderedChain } from "../config/certificate.ts";
+import { certificateWarnings, judgeCertificate } from "../config/certificate-facts.ts";
 import type { ProxyDocument } from "../config/proxy.ts";
 import type { Identity } from "../io/types.ts";
 import type { PublicProxy } from "./operations.ts";
 
 /** Fields of PublicProxy that are told and never taken. */
-const READ_ONLY = ["certificateKeyFingerprint", "certificateSelfSigned", "provisioningKeySet"];
+const READ_ONLY = [
+  "certificate",
+  "certificateKeyFingerprint",
+  "certificateSelfSigned",
+  "provisioningKeySet",
+];
 const PROVISIONING_KEY_BYTES = 32;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The proxy as everybody who is signed in may see it. */
-export function publicProxy(proxy: ProxyDocument): PublicProxy {
+/** The proxy as everybody who is signed in may see it. `nowMs` is what its certificate is judged by. */
+export function publicProxy(proxy: ProxyDocument, nowMs: number): PublicProxy {
   const { certificateKey, provisioningKey, ...rest } = proxy;
+  const certificate = certificateOf(proxy, nowMs);
   return {
     ...rest,
+    certificate,
     certificateKeyFingerprint: certificateKey === null ? null : keyFingerprint(certificateKey),
-    certificateSelfSigned: isSelfSigned(proxy.certificatePem),
+    certificateSelfSigned: certificate?.isSelfSigned ?? false,
     provisioningKeySet: provisioningKey !== null,
   };
+}
+
+function certificateOf(proxy: ProxyDocument, nowMs: number): PublicProxy["certificate"] {
+  const { certificatePem: pem, certificateKey: key, fqdn } = proxy;
+  const judged =
+    pem === null || key === null ? null : judgeCertificate(orderedChain(pem, key), fqdn);
+  if (judged === null) return null;
+  const warnings = certificateWarnings(judged, nowMs).map(({ message }) => message);
+  return { ...judged.facts, warnings };
 }
 
 /** SHA-256 of the public key (SPKI, DER), upper-case hex with colons. `keyPem` is a valid key. */
@@ -40,16 +58,10 @@ function readCertificate(pem: string | null): X509Certificate | null {
   }
 }
 
-function isSelfSigned(pem: string | null): boolean {
-  const certificate = readCertificate(pem);
-  if (certificate === null || certificate.issuer !== certificate.subject) return false;
-  return certificate.verify(certificate.publicKey);
-}
-
 /** Made by us for that name, see src/tls/self-signed.ts: no other certificate is replaced unasked. */
 function isMadeFor(pem: string | null, fqdn: string): boolean {
   const certificate = readCertificate(pem);
-  if (certificate === null || !isSelfSigned(pem)) return false;
+  if (certificate === null || !isSelfSigned(certificate)) return false;
   const names = certificate.subjectAltName;
   return names === `DNS:${fqdn}, DNS:*.${fqdn}` || names === `IP Address:${fqdn}`;
 }

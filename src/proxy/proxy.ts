@@ -6,6 +6,7 @@
  * the next request on), the media options (from the next call on).
  */
 import { canonicalAddress } from "../config/address-class.ts";
+import { type JudgedCertificate, judgeCertificate } from "../config/certificate-facts.ts";
 import type { ProxyConfig, ProxySlice } from "../config/config.ts";
 import type { Ban, ConfigStatus, ProxyState, ProxyStatus } from "../health/status.ts";
 import { type Identity, ListenError, type Log, type Timer, type World } from "../io/types.ts";
@@ -115,6 +116,8 @@ export class RunningProxy {
   readonly #core: Core;
   #config: ProxyConfig;
   #identity: Identity;
+  /** Judged once: it is asked for with every status. */
+  #certificate: JudgedCertificate | null;
   #bindAddresses: readonly string[];
   #configStatus: ConfigStatus;
   #state: ProxyState = "starting";
@@ -129,6 +132,7 @@ export class RunningProxy {
     this.#config = o.slice.proxy;
     this.#counters = parts.counters;
     this.#identity = parts.identity;
+    this.#certificate = judgeCertificate(parts.identity.certificatePem, o.slice.proxy.fqdn);
     this.#instances = parts.instances;
     this.#bindAddresses = parts.bindAddresses;
     this.#configStatus = o.config;
@@ -164,6 +168,7 @@ export class RunningProxy {
       config: this.#configStatus,
       state: this.#state,
       sinceMs: this.#sinceMs,
+      certificate: this.#certificate,
     });
   }
 
@@ -207,6 +212,7 @@ export class RunningProxy {
     this.#config = slice.proxy;
     this.#bindAddresses = bindAddresses;
     this.#identity = identity;
+    this.#certificate = judgeCertificate(identity.certificatePem, slice.proxy.fqdn);
     opened.keep();
     for (const service of this.#core.services) service.setIdentity(identity);
     this.#core.inner.setIdentity(identity);

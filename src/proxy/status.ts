@@ -1,4 +1,5 @@
 /** Puts together what a proxy says of itself: everything is observed here and now. */
+import { certificateWarnings, type JudgedCertificate } from "../config/certificate-facts.ts";
 import type {
   Ban,
   ConfigStatus,
@@ -27,6 +28,7 @@ type Sources = {
   readonly config: ConfigStatus;
   readonly state: ProxyState;
   readonly sinceMs: number;
+  readonly certificate: JudgedCertificate | null;
 };
 
 /** Looked at once for all instances, of which there may be many. */
@@ -91,6 +93,7 @@ function warningsOf(core: Core, sources: Sources): readonly Warning[] {
     ...sources.limits.warnings,
     ...unreachable,
     ...tls10Warning(core, since),
+    ...certificateWarningsOf(sources.certificate, core.clock.now(), since),
   ];
 }
 
@@ -99,6 +102,19 @@ function tls10Warning(core: Core, since: string): readonly Warning[] {
   const { allowTls10, voipSip } = core.settings();
   if (!allowTls10 || voipSip !== "tls") return [];
   return [{ code: "tls-1.0", text: "phones may use TLS 1.0 and 1.1, which are broken", since }];
+}
+
+function certificateWarningsOf(
+  certificate: JudgedCertificate | null,
+  nowMs: number,
+  since: string,
+): readonly Warning[] {
+  if (certificate === null) return [];
+  return certificateWarnings(certificate, nowMs).map(({ code, message }) => ({
+    code,
+    text: message,
+    since,
+  }));
 }
 
 function openPorts({ listening }: Service): [string, string][] {

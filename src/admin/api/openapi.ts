@@ -73,6 +73,15 @@ const orNull = (schema: Json): Json => ({ anyOf: [schema, { type: "null" }] });
 const object = (properties: Json): Json => ({ type: "object", properties });
 const list = (items: Json): Json => ({ type: "array", items });
 
+const certificate = object({
+  subject: text,
+  issuer: text,
+  names: list(text),
+  validFrom: time,
+  validUntil: time,
+  isSelfSigned: { type: "boolean" },
+  warnings: list(text),
+});
 const change = object({ path: text, before: {}, after: {} });
 const changes = list(change);
 
@@ -85,6 +94,7 @@ function inputSchema(schema: z.ZodType): Json {
 function proxyComponent(): Json {
   const schema = inputSchema(proxySchema);
   const secrets = {
+    certificate: { ...orNull(certificate), readOnly: true },
     certificateKeyFingerprint: { ...orNull(text), readOnly: true },
     certificateSelfSigned: { type: "boolean", readOnly: true },
     provisioningKeySet: { type: "boolean", readOnly: true },

@@ -5,8 +5,9 @@
 import type { Child } from "hono/jsx";
 import { hintOf, labelOf, problemText, refusalText, type TextKey } from "../i18n/texts.ts";
 import { isAvailable } from "./available.ts";
+import { CertificateBox } from "./certificate.tsx";
 import type { Field } from "./fields.ts";
-import { columnName, inputOf, valueAt } from "./form-values.ts";
+import { columnName, inputOf } from "./form-values.ts";
 import {
   type FormState,
   INTERFACES,
@@ -56,10 +57,7 @@ function FieldRow(props: InputProps) {
         <Input {...props} />
         <Messages messages={messages} />
         <Hint view={view} field={field} name={name} />
-        {field.path === "certificatePem" &&
-          valueAt(form.stored, "certificateSelfSigned") === true && (
-            <p class="hint">{view.t("field.self-signed")}</p>
-          )}
+        {field.path === "certificatePem" && <CertificateBox view={view} stored={form.stored} />}
       </div>
     </div>
   );

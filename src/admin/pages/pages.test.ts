@@ -7,6 +7,7 @@ import {
   INSTANCE,
   PROXY,
 } from "../../../test/flows/admin-place.ts";
+import { issue } from "../../../test/peers/certificates.ts";
 import { type Field, fieldsOf } from "./fields.ts";
 import { type Typed, typedOf } from "./form-values.ts";
 import { localPath } from "./view.ts";
@@ -389,6 +390,28 @@ describe("secrets", () => {
     const after = (await place.ask("GET", "/proxies/dmz")).body;
     expect(after.certificateKeyFingerprint).not.toBe(before.certificateKeyFingerprint);
     expect(after.certificateSelfSigned).toBe(true);
+  });
+});
+
+describe("the certificate of a proxy", () => {
+  test("is told beside its field, with its faults in the language of the page", async () => {
+    const place = await filledPlace();
+    const { body } = await place.ask("GET", "/proxies/dmz");
+    const own = await visit(place, "/proxies/dmz");
+    expect(own.html).toContain("itself (self-signed)");
+    const { certificatePem, keyPem } = await issue({
+      name: "Branch office",
+      issuer: await issue({ name: "Authority" }),
+      names: ["other.example.com", "192.0.2.1"],
+    });
+    const sent = { ...body, certificatePem, certificateKey: keyPem };
+    expect((await place.ask("PUT", "/proxies/dmz", sent)).status).toBe(200);
+    const { html } = await visit(place, "/proxies/dmz", { language: "de" });
+    expect(html).toContain("CN=Branch office");
+    expect(html).toContain("other.example.com, 192.0.2.1");
+    expect(html).toContain("das Zertifikat gilt nicht für");
+    expect(html).toContain("in der Kette fehlt das Zertifikat des Ausstellers: CN=Authority");
+    expect(html).not.toContain("selbst signiert)");
   });
 });
 

@@ -1,5 +1,5 @@
 /** What is observed of proxies and instances, as small pieces of pages. Nothing here reads the configuration. */
-import { optionOf, type TextKey } from "../i18n/texts.ts";
+import { optionOf, problemText, type TextKey } from "../i18n/texts.ts";
 import type { ObservedProxy, ServiceReach } from "../operations.ts";
 import { SERVICES_NOT_YET } from "./available.ts";
 import { timeText, type View } from "./view.ts";
@@ -162,7 +162,7 @@ export function Warnings({ view, all }: { view: View; all: readonly ObservedProx
               <td>
                 <a href={`/proxies/${name}`}>{name}</a>
               </td>
-              <td>{text}</td>
+              <td>{problemText(view.language, text)}</td>
               <td>
                 <Time iso={since} />
               </td>
