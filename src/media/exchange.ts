@@ -10,9 +10,9 @@ import {
   type MediaDescription,
   type SessionDescription,
 } from "../sdp/session-description.ts";
-import { type LegName, otherLeg } from "./engine.ts";
+import { type Carried, type LegName, otherLeg } from "./engine.ts";
 import type { LegKeys } from "./leg-settings.ts";
-import type { AgreedProfile, MediaStream } from "./media-stream.ts";
+import type { AgreedProfile, ByLeg, MediaStream } from "./media-stream.ts";
 import {
   judgeAnsweredLine,
   type LegPolicy,
@@ -27,6 +27,7 @@ export type OfferedLine = LiveLine & {
   /** What the far side was offered. */
   readonly farProto: string;
   readonly farCrypto: readonly CryptoAttribute[] | "keep";
+  readonly farCarries: Carried;
 };
 
 export type Exchange = {
@@ -36,15 +37,18 @@ export type Exchange = {
   readonly lines: readonly (OfferedLine | null)[];
 };
 
+export type AgreedLeg = {
+  readonly remote: RemoteMedia;
+  readonly keys: LegKeys;
+  readonly profile: AgreedProfile | null;
+};
+
 /** What an answer makes of one stream, for both legs. */
 export type AgreedLine = {
   readonly stream: MediaStream;
-  readonly legs: Readonly<
-    Record<
-      LegName,
-      { readonly remote: RemoteMedia; readonly keys: LegKeys; readonly profile: AgreedProfile }
-    >
-  >;
+  /** Of the m= line. */
+  readonly type: string;
+  readonly legs: Readonly<ByLeg<AgreedLeg>>;
 };
 
 const NO_KEYS: LegKeys = { inbound: null, outbound: null };
@@ -57,13 +61,18 @@ export function offerLine(
   far: { leg: LegName; policy: LegPolicy },
 ): OfferedLine {
   const { leg, policy } = far;
-  if (policy.isPassthrough) return { ...live, stream, farProto: media.proto, farCrypto: "keep" };
-  const agreed = stream.applied(leg)?.profile;
-  const isSecure = agreed?.isSecure ?? policy.media === "srtp";
-  const isSecureLine = agreed === undefined ? isSecure : isSecureProto(agreed.proto);
+  const farProto = media.proto;
+  const { carries } = live.remote;
+  if (carries === "udptl") return { ...live, stream, farProto, farCrypto: [], farCarries: carries };
+  const agreed = stream.applied(leg)?.profile ?? null;
+  const farCarries = agreed?.isMux === true ? "rtp-mux" : carries;
+  if (policy.isPassthrough) return { ...live, stream, farProto, farCrypto: "keep", farCarries };
+  const isSecure = agreed?.isSecure ?? (policy.media === "srtp" && !policy.offersPlain);
+  const isSecureLine = agreed === null ? isSecure : isSecureProto(agreed.proto);
   return {
     ...live,
     stream,
+    farCarries,
     farProto: protoWithSecurity(media.proto, isSecureLine),
     farCrypto: isSecure ? stream.keys[leg].offer(policy.suites) : [],
   };
@@ -74,7 +83,8 @@ export function formatOffer(exchange: Exchange, address: string): string {
   const far = otherLeg(exchange.from);
   const lines = exchange.lines.map((line, at): RewrittenLine => {
     if (line === null) return declined(exchange.offer.media[at]!);
-    return { port: line.stream.rtpPorts[far], proto: line.farProto, crypto: line.farCrypto };
+    const { farProto: proto, farCrypto: crypto, farCarries } = line;
+    return { port: line.stream.rtpPorts[far], proto, crypto, isMux: farCarries === "rtp-mux" };
   });
   return formatSessionDescription(rewriteDescription(exchange.offer, address, lines));
 }
@@ -95,11 +105,12 @@ export function judgeAnswer(
   const lines = exchange.lines.map((line, at): AgreedLine | null => {
     const media = answer.media[at];
     if (line === null || media === undefined) return null;
-    const offered = line.farCrypto === "keep" ? [] : line.farCrypto;
+    const crypto = line.farCrypto === "keep" ? [] : line.farCrypto;
+    const offered = { carries: line.farCarries, crypto };
     const answered = judgeAnsweredLine(answer, media, { offered, policy });
     if (answered === "insecure") isInsecure = true;
     if (answered === null || answered === "insecure") return null;
-    return agree(exchange, line, at, { answered, proto: media.proto });
+    return agree(exchange, line, at, answered);
   });
   return { lines, isInsecure };
 }
@@ -115,35 +126,38 @@ export function formatAnswer(
   address: string,
 ): string {
   const { from, offer } = exchange;
-  const media = offer.media.map((offered, at) => answer.media[at] ?? { ...offered, lines: [] });
+  const media = offer.media.map((offered, at) => {
+    const answered = answer.media[at];
+    return answered?.type === offered.type ? answered : { ...offered, lines: [] };
+  });
   const lines = offer.media.map((offered, at): RewrittenLine => {
     const line = exchange.lines[at];
     if (agreed[at] === null || line === null || line === undefined) return declined(offered);
     const { proto } = offered;
-    return { port: line.stream.rtpPorts[from], proto, crypto: answeredCrypto(line, from) };
+    // Whatever the far side can do: the two legs are bridged (RFC 5761 §5.1.1).
+    const isMux = line.remote.carries === "rtp-mux";
+    return { port: line.stream.rtpPorts[from], proto, crypto: answeredCrypto(line, from), isMux };
   });
   return formatSessionDescription(rewriteDescription({ ...answer, media }, address, lines));
 }
 
-function agree(
-  exchange: Exchange,
-  line: OfferedLine,
-  at: number,
-  far: { answered: LiveLine; proto: string },
-): AgreedLine {
+function agree(exchange: Exchange, line: OfferedLine, at: number, answered: LiveLine): AgreedLine {
   const { from, offer } = exchange;
-  const near = {
-    remote: line.remote,
-    keys: keysOf(line, line.stream, from),
-    profile: { isSecure: line.crypto !== null, proto: offer.media[at]!.proto },
-  };
-  const other = {
-    remote: far.answered.remote,
-    keys: keysOf(far.answered, line.stream, otherLeg(from)),
-    profile: { isSecure: far.answered.crypto !== null, proto: line.farProto },
-  };
+  const { stream } = line;
+  const { type, proto } = offer.media[at]!;
+  const near = agreeLeg(line, stream, from, proto);
+  const other = agreeLeg(answered, stream, otherLeg(from), line.farProto);
   const legs = from === "outer" ? { outer: near, inner: other } : { outer: other, inner: near };
-  return { stream: line.stream, legs };
+  return { stream, type, legs };
+}
+
+/** A fax in between does not make anybody forget how audio was spoken. */
+function agreeLeg(line: LiveLine, stream: MediaStream, leg: LegName, proto: string): AgreedLeg {
+  const { remote, crypto } = line;
+  const { carries } = remote;
+  const spoken = { isSecure: crypto !== null, proto, isMux: carries === "rtp-mux" };
+  const profile = carries === "udptl" ? (stream.applied(leg)?.profile ?? null) : spoken;
+  return { remote, keys: keysOf(line, stream, leg), profile };
 }
 
 function keysOf(line: LiveLine, stream: MediaStream, leg: LegName): LegKeys {
@@ -160,5 +174,5 @@ function answeredCrypto(line: OfferedLine, leg: LegName): RewrittenLine["crypto"
 }
 
 function declined(media: MediaDescription): RewrittenLine {
-  return { port: 0, proto: media.proto, crypto: [] };
+  return { port: 0, proto: media.proto, crypto: [], isMux: false };
 }

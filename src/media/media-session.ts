@@ -19,7 +19,7 @@ import {
 } from "./exchange.ts";
 import type { LegKeys } from "./leg-settings.ts";
 import type { ByLeg, MediaStream } from "./media-stream.ts";
-import { judgeOffer, type LiveLine, type RemoteMedia } from "./offer-answer.ts";
+import { judgeOffer, type LegPolicy, type LiveLine, type RemoteMedia } from "./offer-answer.ts";
 import { readDescription } from "./sdp-rewrite.ts";
 import {
   addressTowards,
@@ -55,6 +55,8 @@ export type SessionTable = {
 
 export class MediaSession {
   readonly request: SessionRequest;
+  /** The phone has refused SRTP and may be offered RTP: from the next offer. */
+  isPlainOutside: boolean;
   readonly #table: SessionTable;
   readonly #isOverLimit: boolean;
   #signallingAddress: string;
@@ -73,6 +75,7 @@ export class MediaSession {
     this.#table = table;
     this.#isOverLimit = isOverLimit;
     this.#signallingAddress = request.outer.signallingAddress;
+    this.isPlainOutside = request.outer.isPlain;
   }
 
   /** A final answer has passed, so that silence counts. */
@@ -99,8 +102,9 @@ export class MediaSession {
     if (this.#isOverLimit) return this.#refuse(503, "media-sessions-full");
     const description = readDescription(sdp, this.#table.rules().linesMax);
     if (description === null) return this.#refuse(488, "sdp-malformed");
-    const live = judgeOffer(description, policyOf(this.request, from));
-    if (live.every((line) => line === null)) return this.#refuse(488, "sdp-not-acceptable");
+    const { lines: live, problem } = judgeOffer(description, this.#policy(from));
+    const isDead = live.every((line) => line === null);
+    if (isDead && !this.#endsAll(description)) return this.#refuse(488, problem);
     if (live.some((line) => line !== null && this.#isLoop(from, line.remote))) {
       return this.#refuse(488, "sdp-names-ourselves");
     }
@@ -126,7 +130,7 @@ export class MediaSession {
     if (exchange === null) return this.#refuseAnswer("media-no-offer");
     const answer = readDescription(sdp, this.#table.rules().linesMax);
     if (answer === null) return this.#refuseAnswer("sdp-malformed");
-    const judged = judgeAnswer(exchange, answer, policyOf(this.request, from));
+    const judged = judgeAnswer(exchange, answer, this.#policy(from));
     const isDead = judged.lines.every((line) => line === null);
     if (isDead && judged.isInsecure) return this.#refuseAnswer("sdp-not-acceptable");
     if (judged.lines.some((line) => line !== null && this.#isLoop(from, line.legs[from].remote))) {
@@ -225,7 +229,7 @@ export class MediaSession {
     opened: ReadonlyMap<number, MediaStream>,
   ): string {
     const leg = otherLeg(from);
-    const policy = policyOf(this.request, leg);
+    const policy = this.#policy(leg);
     const lines = live.map((line, at): OfferedLine | null => {
       const stream = opened.get(at) ?? this.#streams.lines[at];
       if (line === null || stream === null || stream === undefined) return null;
@@ -249,11 +253,12 @@ export class MediaSession {
    */
   #apply(line: AgreedLine, isRepeated: boolean): void {
     for (const leg of ["outer", "inner"] as const) {
+      const { type } = line;
       const { remote, keys, profile } = line.legs[leg];
       const settings = this.#settings(leg, remote, keys);
       const known = line.stream.applied(leg);
       if (isRepeated && isDeepStrictEqual(known?.settings, settings)) continue;
-      line.stream.apply(leg, { settings, remote, profile });
+      line.stream.apply(leg, { settings, remote, type, profile });
     }
   }
 
@@ -263,6 +268,15 @@ export class MediaSession {
     const rules = this.#table.rules();
     const isHairpin = this.#holderOf(remote) === request.instance;
     return settingsOf({ ...request, outer }, leg, remote, { keys, rules, isHairpin });
+  }
+
+  #policy(leg: LegName): LegPolicy {
+    return policyOf(this.request, leg, this.isPlainOutside);
+  }
+
+  /** Within a call all streams may be given up (RFC 3264 §8.2); a call that begins so is none. */
+  #endsAll({ media }: SessionDescription): boolean {
+    return this.#isAnswered && media.length > 0 && media.every(({ port }) => port === 0);
   }
 
   /** A phone that names a port of ours would make us send to ourselves. */

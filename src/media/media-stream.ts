@@ -21,18 +21,25 @@ const ATTEMPTS_MAX = 32;
 
 export type ByLeg<T> = Record<LegName, T>;
 
-/** How a leg agreed to speak; later offers to it are made the same way. */
-export type AgreedProfile = { readonly isSecure: boolean; readonly proto: string };
+/** How a leg agreed to speak RTP; later offers to it are made the same way. */
+export type AgreedProfile = {
+  readonly isSecure: boolean;
+  readonly proto: string;
+  readonly isMux: boolean;
+};
 
 /** What one answer set on one leg. */
 export type AppliedLeg = {
   readonly settings: LegSettings;
   readonly remote: RemoteMedia;
-  readonly profile: AgreedProfile;
+  /** Of the m= line: a fax takes the place of audio, and gives it back. */
+  readonly type: string;
+  /** Null: it has carried no RTP so far. */
+  readonly profile: AgreedProfile | null;
 };
 
 export type StreamPlaces = {
-  /** Of the m= line: audio, video, ... */
+  /** Of the m= line that opened it: audio, video, ... */
   readonly type: string;
   readonly engine: MediaEngine;
   readonly random: (lengthBytes: number) => Uint8Array;
@@ -59,7 +66,7 @@ export class MediaStream {
   }
 
   get type(): string {
-    return this.#places.type;
+    return this.#applied.outer?.type ?? this.#places.type;
   }
 
   get isOpen(): boolean {

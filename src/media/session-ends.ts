@@ -15,6 +15,8 @@ export type InnerEnd = {
   /** Where else its media may come from and go to. */
   readonly networks: readonly string[];
   readonly media: "rtp" | "srtp" | "srtp-passthrough";
+  /** T.38, which nobody can encrypt, passes although SRTP is promised. */
+  readonly allowsClearT38: boolean;
 };
 
 /** Towards the phone. */
@@ -23,6 +25,10 @@ export type OuterEnd = {
   /** Our address as this phone sees it. */
   readonly advertise: string;
   readonly media: "srtp" | "rtp";
+  /** This phone may speak RTP although SRTP is promised: it offers it, or refuses anything else. */
+  readonly acceptsPlain: boolean;
+  /** It has refused SRTP before. */
+  readonly isPlain: boolean;
   readonly suites: readonly CryptoSuite[];
   /** Source address of the phone's SIP flow. */
   readonly signallingAddress: string;
@@ -41,12 +47,24 @@ export type SessionRules = {
 /**
  * With passthrough the inner leg speaks what the outer one does: the promise made outside counts.
  */
-export function policyOf(ends: SessionEnds, leg: LegName): LegPolicy {
-  const { outer, inner } = ends;
+export function policyOf(
+  { outer, inner }: SessionEnds,
+  leg: LegName,
+  /** The phone has refused SRTP. */
+  isPlainOutside: boolean,
+): LegPolicy {
   const { suites } = outer;
-  if (inner.media === "srtp-passthrough")
-    return { media: outer.media, suites, isPassthrough: true };
-  return { media: leg === "outer" ? outer.media : inner.media, suites, isPassthrough: false };
+  const isClear = outer.media === "rtp" && inner.media !== "srtp";
+  const isPassthrough = inner.media === "srtp-passthrough";
+  const isOuter = leg === "outer" && !isPassthrough;
+  return {
+    media: inner.media === "srtp-passthrough" || leg === "outer" ? outer.media : inner.media,
+    suites,
+    isPassthrough,
+    acceptsPlain: isOuter && outer.acceptsPlain,
+    offersPlain: isOuter && outer.acceptsPlain && isPlainOutside,
+    carriesUdptl: isClear || inner.allowsClearT38,
+  };
 }
 
 /** Our address in the SDP that goes to this leg. */

@@ -34,7 +34,7 @@ export function snapshotOf(stream: MediaStream, counters: StreamCounters): Strea
   const legOf = (leg: LegName): LegSnapshot => {
     const applied = stream.applied(leg);
     const signalled = applied?.settings.signalled ?? null;
-    return { ...counters[leg], signalled, isSrtp: applied?.profile.isSecure ?? false };
+    return { ...counters[leg], signalled, isSrtp: (applied?.settings.inbound ?? null) !== null };
   };
   return { type: stream.type, outer: legOf("outer"), inner: legOf("inner") };
 }

@@ -26,7 +26,12 @@ export type Binding = {
   /** Where the phone was last seen. A stream flow may have closed since. */
   flow: Flow;
   expiresAtMs: number;
+  /** It has refused SRTP and taken RTP. */
+  speaksPlain: boolean;
 };
+
+/** What a REGISTER tells of a phone. */
+export type FreshBinding = Omit<Binding, "expiresAtMs" | "speaksPlain">;
 
 /** The instance may keep a registration a little longer than it says (clocks, retransmissions). */
 const GRACE_MS = 10_000;
@@ -116,7 +121,7 @@ export class Bindings {
    * Call only after the instance answered 2xx. False when the table is full. `inherits` false: the phone has
    * an instance id, and each of its flows (reg-id, RFC 5626 §4.2) stands for itself.
    */
-  accept(fresh: Omit<Binding, "expiresAtMs">, expiresSeconds: number, inherits = true): boolean {
+  accept(fresh: FreshBinding, expiresSeconds: number, inherits = true): boolean {
     const expiresAtMs = this.#clock.now() + expiresSeconds * 1000 + GRACE_MS;
     const known = this.#byId.get(fresh.id);
     if (known !== undefined) {
@@ -130,7 +135,7 @@ export class Bindings {
       this.#count("bindings-full");
       return false;
     }
-    const binding = { ...fresh, expiresAtMs };
+    const binding = { ...fresh, expiresAtMs, speaksPlain: false };
     this.#add(binding);
     if (inherits) this.#succeed(binding);
     return true;
@@ -141,6 +146,14 @@ export class Bindings {
     this.#detach(binding);
     binding.flow = flow;
     this.#attach(binding);
+  }
+
+  /** How the phone takes its media. */
+  learnMedia(id: string, speaksPlain: boolean): void {
+    const binding = this.#byId.get(id);
+    if (binding === undefined || binding.speaksPlain === speaksPlain) return;
+    binding.speaksPlain = speaksPlain;
+    this.#changed(id);
   }
 
   remove(id: string): void {
@@ -239,6 +252,7 @@ export class Bindings {
     for (const old of earlier.splice(0, earlier.length - EARLIER_KEPT)) this.remove(old.id);
     for (const old of earlier) {
       this.#detach(old);
+      fresh.speaksPlain ||= old.speaksPlain;
       old.flow = fresh.flow;
       old.contactUri = fresh.contactUri;
       old.expiresAtMs = fresh.expiresAtMs;

@@ -49,6 +49,7 @@ export function callFor(core: Core, o: CallQuestion): Call | null | "refused" {
     sessionRequest: sessionRequest(core, {
       callId: request.headers.get("call-id") ?? "",
       instance,
+      phone: o.phone,
       phoneAddress: o.flow.remote.address,
       insideAddress: o.insideAddress,
     }),
@@ -85,11 +86,12 @@ export function sessionRequest(
   o: {
     readonly callId: string;
     readonly instance: Instance;
+    readonly phone: FlowTarget;
     readonly phoneAddress: string;
     readonly insideAddress: string;
   },
 ): SessionRequest {
-  const { callId, instance, phoneAddress } = o;
+  const { callId, instance, phone, phoneAddress } = o;
   const settings = core.settings();
   return {
     callId,
@@ -99,6 +101,7 @@ export function sessionRequest(
       addresses: instance.addresses,
       networks: instance.config.mediaNetworks,
       media: instance.config.media,
+      allowsClearT38: instance.config.allowClearT38,
     },
     outer: {
       bindAddress: facing(core.bindAddresses(), phoneAddress),
@@ -107,8 +110,22 @@ export function sessionRequest(
         return core.advertised(phoneAddress);
       },
       media: settings.voipMedia,
+      get acceptsPlain() {
+        return mayBePlain(core, instance, phone);
+      },
+      get isPlain() {
+        return phone.kind === "binding" && core.bindings.get(phone.id)?.speaksPlain === true;
+      },
       suites: settings.srtpSuites,
       signallingAddress: phoneAddress,
     },
   };
+}
+
+/** A phone that came over TLS had means to speak SRTP: it is lowered only where the instance says so. */
+function mayBePlain(core: Core, { config }: Instance, phone: FlowTarget): boolean {
+  const { plainMediaFallback } = config;
+  if (plainMediaFallback !== "udp") return plainMediaFallback === "all";
+  const bound = phone.kind === "binding" ? core.bindings.get(phone.id) : null;
+  return bound === null ? phone.udp !== null : bound.flow.transport === "udp";
 }

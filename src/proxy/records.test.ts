@@ -22,6 +22,7 @@ const binding: Binding = {
   insideUri: "sip:100@192.168.1.10;pq=01234567",
   flow: { id: "f", transport: "tls", remote, isOpen: true } as Flow,
   expiresAtMs: 1e12,
+  speaksPlain: true,
 };
 const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 

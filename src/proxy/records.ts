@@ -23,6 +23,7 @@ const bindingRecord = z.object({
     remote: endpoint,
   }),
   expiresAtMs: z.number(),
+  speaksPlain: z.boolean().default(false),
 });
 
 const targetRecord = z.object({

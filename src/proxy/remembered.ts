@@ -93,10 +93,10 @@ export class Remembered {
     const record = callRecordOf(key, value);
     const instance = this.#core().instances.all.find(({ name }) => name === record?.instance);
     if (record === null || instance?.insideAddress == null) return false;
-    const { callId, phoneAddress, target } = record;
+    const { callId, phone, phoneAddress, target } = record;
     const own = target === null ? undefined : instance.targets.at(target.address, target.port);
     const insideAddress = own?.insideAddress ?? instance.insideAddress;
-    const ends = { callId, instance, phoneAddress, insideAddress };
+    const ends = { callId, instance, phone, phoneAddress, insideAddress };
     const request = sessionRequest(this.#core(), ends);
     return this.#restored({ ...record, sessionRequest: request });
   }

@@ -115,6 +115,16 @@ export function isRtpProto(proto: string): boolean {
   return /^(UDP\/TLS\/)?RTP\/S?AVPF?$/i.test(proto);
 }
 
+/** Keyed by a handshake that we do not make (RFC 5764). */
+export function isDtlsProto(proto: string): boolean {
+  return /^UDP\/TLS\//i.test(proto);
+}
+
+/** T.38 fax (ITU-T T.38 Annex D). */
+export function isUdptlProto(proto: string): boolean {
+  return /^udptl$/i.test(proto);
+}
+
 /**
  * RTP/AVP <-> RTP/SAVP, RTP/AVPF <-> RTP/SAVPF; the UDP/TLS/ of DTLS goes, our keys are in
  * a=crypto. A proto that is no RTP, or is right already, comes back as it is.

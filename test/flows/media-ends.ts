@@ -52,6 +52,8 @@ export function sessionRequest(ends: Ends = {}): SessionRequest {
       bindAddress: OUTER,
       advertise: OUTER,
       media: "srtp",
+      acceptsPlain: false,
+      isPlain: false,
       suites: ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"],
       signallingAddress: PHONE,
       ...ends.outer,
@@ -61,6 +63,7 @@ export function sessionRequest(ends: Ends = {}): SessionRequest {
       addresses: [INSTANCE],
       networks: [],
       media: "rtp",
+      allowsClearT38: false,
       ...ends.inner,
     },
   };
@@ -154,6 +157,31 @@ export function rtcpPacket(
   const packet = new Uint8Array(length).fill(7);
   packet.set([0x80, 201, 0, length / 4 - 1]);
   new DataView(packet.buffer).setUint32(4, o.ssrc ?? 0x01020304);
+  return packet;
+}
+
+/** Without blocks; `ntp` are the middle 32 bits of its time. */
+export function senderReport(ssrc: number, ntp: number): Uint8Array<ArrayBuffer> {
+  const packet = new Uint8Array(28);
+  packet.set([0x80, 200, 0, 6]);
+  const view = new DataView(packet.buffer);
+  view.setUint32(4, ssrc);
+  view.setUint32(10, ntp);
+  return packet;
+}
+
+/** One block, written at once after the sender report that it answers. */
+export function receiverReport(
+  ssrc: number,
+  o: { readonly about: number; readonly lost?: number; readonly lastReport?: number },
+): Uint8Array<ArrayBuffer> {
+  const packet = new Uint8Array(32);
+  packet.set([0x81, 201, 0, 7]);
+  const view = new DataView(packet.buffer);
+  view.setUint32(4, ssrc);
+  view.setUint32(8, o.about);
+  view.setUint32(12, o.lost ?? 0);
+  view.setUint32(24, o.lastReport ?? 0);
   return packet;
 }
 
