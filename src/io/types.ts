@@ -3,6 +3,7 @@
  * conversation runs in one process on a simulated network and a hand-driven clock (test/flows).
  * This file holds types only: level 1 may `import type` from here.
  */
+import type { ListenHttp, OpenHttpPool } from "./http-types.ts";
 
 /** An IP address in text form (never a host name) and a port. */
 export type Endpoint = { readonly address: string; readonly port: number };
@@ -214,6 +215,8 @@ export type World = Resolver & {
   readonly connectStream: ConnectStream;
   readonly listenByteStreams: ListenByteStreams;
   readonly connectByteStream: ConnectByteStream;
+  readonly listenHttp: ListenHttp;
+  readonly openHttpPool: OpenHttpPool;
   /** The local address the main routing table gives towards `remote`; null = no route. */
   sourceAddressFor(remote: string): Promise<string | null>;
   /** Cryptographically strong bytes. */

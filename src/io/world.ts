@@ -1,6 +1,8 @@
 /** The real outside world; the only one outside the tests. */
 import { connectByteStream, listenByteStreams } from "./byte-streams.ts";
 import { systemClock } from "./clock.ts";
+import { openHttpPool } from "./http-client.ts";
+import { listenHttp } from "./http-server.ts";
 import { sourceAddressFor } from "./network.ts";
 import { resolve, resolveService } from "./resolver.ts";
 import { connectStream, listenStream } from "./streams.ts";
@@ -14,6 +16,8 @@ export const realWorld: World = {
   connectStream,
   listenByteStreams,
   connectByteStream,
+  listenHttp,
+  openHttpPool,
   resolve,
   resolveService,
   sourceAddressFor,

@@ -125,6 +125,10 @@ export class AdminPlace {
       connectStream: unreachable,
       listenByteStreams: unreachable,
       connectByteStream: unreachable,
+      listenHttp: unreachable,
+      openHttpPool: () => {
+        throw new Error("unreachable");
+      },
       resolve: async (host) => ({ addresses: [host], ttlSeconds: null }),
       resolveService: async () => [],
       sourceAddressFor: async () => null,

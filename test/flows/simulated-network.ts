@@ -104,6 +104,19 @@ export class SimulatedNetwork {
       connectByteStream: async ({ remote }) => {
         throw new Error(`connect ECONNREFUSED ${remote.address}:${remote.port}`);
       },
+      // HTTP, too, is tried on real sockets.
+      listenHttp: async ({ local, handshakeTimeoutMs }) => ({
+        ...this.streams.listen(place(local.address), {
+          local,
+          handshakeTimeoutMs,
+          accept: () => DEAF,
+        }),
+        pending: 0,
+        closeFrom() {},
+      }),
+      openHttpPool: () => {
+        throw new Error("nobody asks by HTTP here");
+      },
       resolve: async (host) => this.#resolve(host),
       resolveService: async (name) => this.#resolveService(name),
       sourceAddressFor: async (remote) =>

@@ -1,0 +1,193 @@
+/**
+ * HTTP/1.1 towards one instance, from one explicit local address, over connections that are kept open between
+ * requests. node:http keeps targets and headers as they are given; whatever comes back framed badly ends the
+ * connection.
+ */
+import http, { type ClientRequest, type ClientRequestArgs, type IncomingMessage } from "node:http";
+import net from "node:net";
+import type { Duplex } from "node:stream";
+import tls from "node:tls";
+import {
+  HttpClientError,
+  type HttpClientExchange,
+  type HttpClientRequest,
+  type HttpClientResponse,
+  type HttpPool,
+  type HttpPoolOptions,
+  type HttpResponseHead,
+  type HttpUpgraded,
+} from "./http-types.ts";
+import { keepAlive } from "./streams.ts";
+
+/** Shorter than servers keep theirs (Apache and node 5 s): a request into a closing connection is lost. */
+const IDLE_MS = 4000;
+const IDLE_CONNECTIONS = 32;
+const HEADER_BYTES = 65_536;
+
+/** Opens connections as the pool says; node's own agent would look names up. */
+class PoolAgent extends http.Agent {
+  readonly #pool: HttpPoolOptions;
+
+  constructor(pool: HttpPoolOptions, isKept: boolean) {
+    super({
+      keepAlive: isKept,
+      maxSockets: pool.connections,
+      maxFreeSockets: IDLE_CONNECTIONS,
+      scheduling: "lifo",
+      timeout: IDLE_MS,
+    });
+    this.#pool = pool;
+  }
+
+  override createConnection(): Duplex {
+    const { connectTimeoutMs } = this.#pool;
+    const socket = this.#connect();
+    const late = setTimeout(
+      () => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
+      connectTimeoutMs,
+    );
+    socket.once(this.#pool.tls === undefined ? "connect" : "secureConnect", () => {
+      clearTimeout(late);
+      connected.add(socket);
+      keepAlive(socket);
+    });
+    socket.once("close", () => clearTimeout(late));
+    return socket;
+  }
+
+  #connect(): net.Socket {
+    const { local, remote } = this.#pool;
+    const to = { host: remote.address, port: remote.port, localAddress: local.address };
+    if (this.#pool.tls === undefined) return net.connect(to);
+    const { serverName, verify, caPem } = this.#pool.tls;
+    return tls.connect({
+      ...to,
+      ...(net.isIP(serverName) === 0 ? { servername: serverName } : {}),
+      rejectUnauthorized: verify,
+      minVersion: "TLSv1.2",
+      ...(caPem === null ? {} : { ca: caPem }),
+    });
+  }
+}
+
+function headOf(message: IncomingMessage): HttpResponseHead {
+  return {
+    status: message.statusCode ?? 502,
+    reason: message.statusMessage ?? "",
+    headers: message.rawHeaders,
+  };
+}
+
+/** Those that once stood. */
+const connected = new WeakSet<Duplex>();
+
+type Settle<T> = { resolve(value: T): void; reject(error: Error): void };
+
+class Pool implements HttpPool {
+  readonly #o: HttpPoolOptions;
+  readonly #agent: PoolAgent;
+
+  constructor(o: HttpPoolOptions) {
+    this.#o = o;
+    this.#agent = new PoolAgent(o, true);
+  }
+
+  request(asked: HttpClientRequest): HttpClientExchange<HttpClientResponse> {
+    return this.#send<HttpClientResponse>(asked, (message) => responseOf(message));
+  }
+
+  upgrade(asked: HttpClientRequest): HttpClientExchange<HttpUpgraded> {
+    return this.#send<HttpUpgraded>(
+      asked,
+      (message) => ({ kind: "answered", response: responseOf(message) }),
+      (message, stream, first) => {
+        if (first.length > 0) stream.unshift(first);
+        stream.setTimeout(0);
+        return { kind: "upgraded", head: headOf(message), stream };
+      },
+    );
+  }
+
+  close(): void {
+    for (const sockets of Object.values(this.#agent.freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
+    }
+  }
+
+  #send<T>(
+    asked: HttpClientRequest,
+    answered: (message: IncomingMessage) => T,
+    upgraded?: (message: IncomingMessage, stream: net.Socket, first: Buffer) => T,
+  ): HttpClientExchange<T> {
+    let current: ClientRequest;
+    let isOver = false;
+    const begin = (agent: PoolAgent, settle: Settle<T>, isLast: boolean): ClientRequest => {
+      const request = http.request(this.#argumentsOf(asked, agent));
+      request.once("response", (message) => settle.resolve(answered(message)));
+      if (upgraded !== undefined) {
+        request.once("upgrade", (message, stream, first) =>
+          settle.resolve(upgraded(message, stream as net.Socket, first)),
+        );
+      }
+      request.on("error", (error) => {
+        if (isLast || isOver || !mayTryAgain(asked, request))
+          return settle.reject(failure(request, error));
+        // It was closed while idle, as the request went out (RFC 9112 §9.3.1): a fresh one, once.
+        current = begin(new PoolAgent(this.#o, false), settle, true);
+        current.end();
+      });
+      return request;
+    };
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    current = begin(this.#agent, { resolve, reject }, false);
+    return {
+      body: current,
+      response: promise,
+      destroy() {
+        isOver = true;
+        current.destroy();
+      },
+    };
+  }
+
+  #argumentsOf(
+    { method, target, headers }: HttpClientRequest,
+    agent: PoolAgent,
+  ): ClientRequestArgs {
+    const { address, port } = this.#o.remote;
+    return {
+      host: address,
+      port,
+      method,
+      path: target,
+      // Node takes names and values one after another; its types of this version know it, too.
+      headers: [...headers],
+      agent,
+      setHost: false,
+      maxHeaderSize: HEADER_BYTES,
+    };
+  }
+}
+
+function responseOf(message: IncomingMessage): HttpClientResponse {
+  return { ...headOf(message), body: message };
+}
+
+/** Nothing was changed by it, and no part of its body is gone. */
+function mayTryAgain({ method, hasBody }: HttpClientRequest, request: ClientRequest): boolean {
+  const isSafe = method === "GET" || method === "HEAD" || method === "OPTIONS";
+  return request.reusedSocket && isSafe && !hasBody;
+}
+
+function failure(request: ClientRequest, error: Error): HttpClientError {
+  return new HttpClientError(
+    error.message,
+    request.socket !== null && connected.has(request.socket),
+    { cause: error },
+  );
+}
+
+/** @see OpenHttpPool in http-types.ts */
+export function openHttpPool(options: HttpPoolOptions): HttpPool {
+  return new Pool(options);
+}
