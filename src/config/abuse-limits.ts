@@ -38,6 +38,11 @@ const bans = {
     .describe(
       "Failed sign-ins within failureWindow until the address or the user is banned. Default 10.",
     ),
+  failedLookUps: count(1, MANY)
+    .default(50)
+    .describe(
+      "Different things tried in vain by HTTP within failureWindow until the address is banned. Default 50.",
+    ),
   refusals: count(1, MANY)
     .default(1000)
     .describe(

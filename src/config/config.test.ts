@@ -147,6 +147,7 @@ describe("defaults", () => {
       requestsPerFlow: 50,
       burst: 10,
       failures: 10,
+      failedLookUps: 50,
       refusals: 1000,
       failureWindow: 600,
       banTime: 900,

@@ -15,6 +15,7 @@ import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { Bans } from "./bans.ts";
 import { Challenges, credentialsOf } from "./challenges.ts";
 import { KnownSources } from "./known-sources.ts";
+import { LookUps } from "./look-ups.ts";
 import { Offences } from "./offences.ts";
 import { isScanner } from "./scanners.ts";
 import { Trusted } from "./sources.ts";
@@ -55,6 +56,7 @@ function isResponse(bytes: Uint8Array): boolean {
 export class Admission {
   readonly offences: Offences;
   readonly strangers: Strangers;
+  readonly lookUps: LookUps;
   readonly #o: AdmissionOptions;
   readonly #bans: Bans;
   readonly #known: KnownSources;
@@ -87,6 +89,14 @@ export class Admission {
       trusted: this.#trusted,
       banned: (address, user) => this.#banned(address, user),
       close: (flow: Closable) => flow.destroy?.(),
+    });
+    this.lookUps = new LookUps({
+      clock,
+      limits,
+      known: this.#known,
+      trusted: this.#trusted,
+      count: (reason) => o.count(reason),
+      ban: (source, reason) => this.offences.ban(source, null, reason),
     });
   }
 
@@ -169,6 +179,24 @@ export class Admission {
     if (flow.transport !== "udp") this.#handshakes.giveBack(source, 1, nowMs);
   }
 
+  /** Each request by HTTP. False: its connection ends. */
+  asks(address: string): boolean {
+    if (this.#trusted.has(address)) return true;
+    const source = sourceOf(address);
+    const rate = this.#rate(source, this.#o.settings().limits.requestsPerSecond);
+    if (this.#requests.take(source, this.#o.clock.now(), rate)) return true;
+    this.#o.count("requests-per-address");
+    return false;
+  }
+
+  /** It was good: what it and its connection took is given back. */
+  served(address: string): void {
+    const source = sourceOf(address);
+    const nowMs = this.#o.clock.now();
+    this.#requests.giveBack(source, 1, nowMs);
+    this.#handshakes.giveBack(source, 1, nowMs);
+  }
+
   /** An instance has accepted the phone. */
   registered(flow: Flow): void {
     this.#known.good(sourceOf(flow.remote.address), this.#o.clock.now());
@@ -207,6 +235,7 @@ export class Admission {
   unban(given: string, user: string | null): boolean {
     const address = given === "*" ? given : sourceOf(canonicalAddress(given.replace("/64", "")));
     const isLifted = this.offences.unban(address, user);
+    this.lookUps.forget(address);
     if (isLifted) this.#o.log.info("unbanned", { address, user: user ?? undefined });
     this.#bans.save();
     return isLifted;

@@ -27,6 +27,18 @@ export class Failures {
     return 1;
   }
 
+  /** How many within the window. */
+  of(key: string, nowMs: number): number {
+    const known = this.#tallies.get(key, nowMs);
+    return known !== undefined && nowMs - known.sinceMs < this.#windowMs() ? known.count : 0;
+  }
+
+  /** One of them was none. */
+  takeBack(key: string, nowMs: number): void {
+    const known = this.#tallies.get(key, nowMs);
+    if (known !== undefined && known.count > 0) known.count -= 1;
+  }
+
   forget(key: string): void {
     this.#tallies.delete(key);
   }

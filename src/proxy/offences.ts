@@ -97,7 +97,7 @@ export class Offences {
     const isTrusted = this.#o.trusted.has(flow.remote.address);
     const isOffice = isTrusted || known.registered(source) > 0;
     if (!isOffice && count >= most * (1 + known.phones(source))) {
-      this.#ban(source, null, "too-many-requests");
+      this.ban(source, null, "too-many-requests");
     } else if (flow.transport !== "udp" && this.#excesses.add(flow.id, nowMs) >= most) {
       this.#o.count("connection-too-busy");
       this.#o.close(flow);
@@ -183,9 +183,9 @@ export class Offences {
     const { clock, limits } = this.#o;
     const most = limits().failures;
     const here = this.#failures.add(`${source} ${user}`, clock.now());
-    if (here >= most) this.#ban(source, user, reason);
+    if (here >= most) this.ban(source, user, reason);
     const everywhere = this.#failures.add(`* ${user}`, clock.now());
-    if (everywhere >= most * EVERYWHERE_TIMES) this.#ban("*", user, reason);
+    if (everywhere >= most * EVERYWHERE_TIMES) this.ban("*", user, reason);
   }
 
   /** True: the address is banned. */
@@ -194,11 +194,12 @@ export class Offences {
     const count = this.#failures.add(source, clock.now());
     if (known.registered(source) > 0) return false;
     if (count < limits().failures * (1 + known.phones(source))) return false;
-    this.#ban(source, null, reason);
+    this.ban(source, null, reason);
     return true;
   }
 
-  #ban(address: string, user: string | null, reason: string): void {
+  /** Decided already; one that stands stays as it is. */
+  ban(address: string, user: string | null, reason: string): void {
     const { bans, clock, limits, log, count } = this.#o;
     const { banTime, banTimeMax } = limits();
     const times = { firstMs: banTime * 1000, mostMs: banTimeMax * 1000 };

@@ -14,6 +14,7 @@ const REASONS: Readonly<Record<string, TextKey>> = {
   scanner: "ban.scanner",
   "too-many-requests": "ban.too-many-requests",
   "other-domain": "ban.other-domain",
+  "failed-look-ups": "ban.failed-look-ups",
 };
 
 /** An attack from everywhere must not make the page endless. */
