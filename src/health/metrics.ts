@@ -18,10 +18,10 @@ function metric(name: string, type: "gauge" | "counter", help: string, samples: 
 }
 
 export function formatMetrics(status: ProxyStatus): string {
-  const { proxy, sip, media } = status;
+  const { proxy, sip, media, xmpp } = status;
   const one = (value: number): Sample[] => [[{ proxy }, value]];
   const instances = Object.entries(status.instances);
-  const of = (figure: "flows" | "requests" | "dialogs" | "bans"): Sample[] =>
+  const of = (figure: "flows" | "requests" | "dialogs" | "bans" | "xmppClients"): Sample[] =>
     instances.map(([name, instance]) => [{ proxy, instance: name }, instance[figure]]);
   const drops = Object.entries(status.drops);
   return [
@@ -42,6 +42,11 @@ export function formatMetrics(status: ProxyStatus): string {
     metric("media_ports_in_use", "gauge", "Port pairs in use.", one(media.portsInUse)),
     metric("media_ports_resting", "gauge", "Port pairs that rest.", one(media.portsResting)),
     metric("media_ports_total", "gauge", "Port pairs in all.", one(media.portsTotal)),
+    metric("xmpp_clients", "gauge", "XMPP clients with their instance.", one(xmpp.clients)),
+    metric("xmpp_bytes_total", "counter", "Bytes of XMPP clients, from and to them.", [
+      [{ proxy, direction: "from" }, xmpp.fromClients],
+      [{ proxy, direction: "to" }, xmpp.toClients],
+    ]),
     metric(
       "instance_reachable",
       "gauge",
@@ -58,6 +63,7 @@ export function formatMetrics(status: ProxyStatus): string {
     ),
     metric("instance_flows", "gauge", "Registered contacts of an instance.", of("flows")),
     metric("instance_dialogs", "gauge", "Calls of an instance, ringing included.", of("dialogs")),
+    metric("instance_xmpp_clients", "gauge", "XMPP clients of an instance.", of("xmppClients")),
     metric("instance_bans", "gauge", "Users of an instance that are kept out.", of("bans")),
     metric("bans", "gauge", "Addresses and users that are kept out.", one(status.bans.length)),
     metric(

@@ -56,6 +56,7 @@ export type InstanceStatus = {
   readonly dialogs: number;
   /** Users of it that are kept out; an address that is kept out is so from every instance. */
   readonly bans: number;
+  readonly xmppClients: number;
 };
 
 export type Warning = { readonly code: string; readonly text: string; readonly since: string };
@@ -100,7 +101,12 @@ export type ProxyStatus = {
     readonly engine: "native" | "loop";
     readonly inside: { readonly inUse: number; readonly resting: number; readonly total: number };
   };
-  readonly xmpp: { readonly clients: number };
+  /** Clients that talk with their instance; bytes of all since the start. */
+  readonly xmpp: {
+    readonly clients: number;
+    readonly fromClients: number;
+    readonly toClients: number;
+  };
   readonly http: { readonly requests: number };
   /** Since the start, by reason. */
   readonly drops: Readonly<Record<string, number>>;

@@ -34,6 +34,7 @@ import { SdpBodies } from "./sdp-bodies.ts";
 import type { SideOptions } from "./side.ts";
 import type { StateStore } from "./state.ts";
 import { StreamFlow } from "./stream-flow.ts";
+import { XmppService } from "./xmpp-service.ts";
 
 /** What is so now and may be otherwise after a reload. */
 export type Present = {
@@ -109,6 +110,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   });
   const tokens = new FlowTokens(o.tokenKeys);
   const outer = new OuterSide(side);
+  const xmpp = new XmppService({ ...o, ...side });
   const core: Core = {
     clock,
     log,
@@ -123,7 +125,8 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     remembered,
     instances,
     outer,
-    services: [outer],
+    xmpp,
+    services: [outer, xmpp],
     inner: new InnerSide(side, instances),
     calls,
     sdpBodies: new SdpBodies(calls, log),

@@ -28,6 +28,7 @@ import type { Remembered } from "./remembered.ts";
 import type { Place } from "./routes.ts";
 import type { SdpBodies } from "./sdp-bodies.ts";
 import type { Service } from "./service.ts";
+import type { XmppService } from "./xmpp-service.ts";
 
 export type Core = {
   readonly clock: Clock;
@@ -44,6 +45,7 @@ export type Core = {
   readonly instances: Instances;
   readonly outer: OuterSide;
   /** Every side that listens towards phones and clients, `outer` first. */
+  readonly xmpp: XmppService;
   readonly services: readonly Service[];
   readonly inner: InnerSide;
   readonly calls: Calls;

@@ -36,6 +36,7 @@ type Figures = {
   readonly flows: ReadonlyMap<string, number>;
   readonly calls: ReadonlyMap<string, CallFigures>;
   readonly bans: ReadonlyMap<string, number>;
+  readonly xmppClients: ReadonlyMap<string, number>;
 };
 
 function instanceStatus(core: Core, instance: Instance, figures: Figures): InstanceStatus {
@@ -52,6 +53,7 @@ function instanceStatus(core: Core, instance: Instance, figures: Figures): Insta
     requests: core.requests.of(name),
     dialogs: figures.calls.get(name)?.dialogs ?? 0,
     bans: figures.bans.get(name) ?? 0,
+    xmppClients: figures.xmppClients.get(name) ?? 0,
   };
 }
 
@@ -127,6 +129,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
   const bansOf = bannedUsers(bans);
   const flows = core.bindings.flows;
   const calls = core.calls.figures;
+  const xmppClients = core.xmpp.perInstance;
   return {
     proxy: core.settings().name,
     state: sources.state,
@@ -145,14 +148,14 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
       dialogs: [...calls.values()].reduce((sum, { dialogs }) => sum + dialogs, 0),
     },
     media: { ...media, offloaded: 0 },
-    xmpp: { clients: 0 },
+    xmpp: { clients: core.xmpp.clients, ...core.xmpp.traffic },
     http: { requests: 0 },
     drops: { ...sources.counters.all, ...drops },
     bans,
     instances: Object.fromEntries(
       core.instances.all.map((instance) => [
         instance.name,
-        instanceStatus(core, instance, { flows: flows.of, calls, bans: bansOf }),
+        instanceStatus(core, instance, { flows: flows.of, calls, bans: bansOf, xmppClients }),
       ]),
     ),
     warnings: warningsOf(core, sources),

@@ -47,7 +47,7 @@ function statusOf(name: string): ProxyStatus {
       engine: "native",
       inside: { inUse: 0, resting: 0, total: 6807 },
     },
-    xmpp: { clients: 0 },
+    xmpp: { clients: 0, fromClients: 0, toClients: 0 },
     http: { requests: 0 },
     drops: { malformed: 2 },
     bans: [],
