@@ -57,6 +57,7 @@ export async function startAnchor(): Promise<Front> {
   let kamailio = await startKamailio(folder);
   return {
     portsInUse: calls,
+    drops: async () => ({}),
     story: async () => `anchor with ${await calls()} calls; logs in ${folder}`,
     restart: async () => {
       await kamailio.stop();

@@ -34,7 +34,9 @@ export type Instance = InstanceOptions & {
 
 /** Seconds that extension 603 rings before it answers. */
 export const RINGING_SECONDS = LONG ? 240 : 20;
-const USERS = ["101", "102", "103", "104"];
+const USERS = ["101", "102", "103", "104", "105"];
+/** Has a screen: the others are never offered video. */
+const VIDEO_USER = "105";
 const FILES = [
   "asterisk.conf",
   "modules.conf",
@@ -88,6 +90,7 @@ function fill(file: string, options: InstanceOptions, user = ""): string {
     RINGING: `${RINGING_SECONDS}`,
     MULTIARCH: multiarch(),
     USER: user,
+    VIDEO: user === VIDEO_USER ? "allow=vp8" : "",
   };
   const text = readFileSync(join(HERE, "asterisk", file), "utf8");
   return text.replace(/@([A-Z]+)@/g, (_, name: string) => values[name] ?? "");

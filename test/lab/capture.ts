@@ -6,16 +6,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commandIn, eventually, startPeer, TREE } from "./peers.ts";
 
+const PCMA = 8;
+
 export type CapturedRtp = {
   readonly from: string;
   readonly to: string;
+  readonly toPort: number;
+  readonly sequence: number;
   readonly ssrc: number;
   readonly payload: Uint8Array;
 };
 
 export type Capture = {
-  /** Ends the capture and gives every PCMA packet of it in order. */
-  stop(): Promise<CapturedRtp[]>;
+  /** Every PCMA packet so far, in order. */
+  packets(): CapturedRtp[];
+  /** Ends the capture and gives every packet of that payload type (PCMA) in order. */
+  stop(payloadType?: number): Promise<CapturedRtp[]>;
 };
 
 /** `eth0` is the inside, `eth1` the internet, `eth2` the lan. Resolves when packets are being taken. */
@@ -30,34 +36,40 @@ export async function startCapture(interfaceName: "eth0" | "eth1" | "eth2"): Pro
     () => `no tcpdump: ${readFileSync(log, "utf8")}`,
   );
   return {
-    stop: async () => {
+    packets: () => readRtp(readFileSync(join(TREE, file))),
+    stop: async (payloadType = PCMA) => {
       await peer.stop();
-      return readRtp(readFileSync(join(TREE, file)));
+      return readRtp(readFileSync(join(TREE, file)), payloadType);
     },
   };
 }
 
-/** Every version 2 packet of payload type 8; SRTP looks the same up to its payload (RFC 3711 §3.1). */
-export function readRtp(pcap: Uint8Array): CapturedRtp[] {
+/** Every version 2 packet of one payload type; SRTP looks the same up to its payload (RFC 3711 §3.1). */
+export function readRtp(pcap: Uint8Array, payloadType = PCMA): CapturedRtp[] {
   const packets: CapturedRtp[] = [];
   const view = new DataView(pcap.buffer, pcap.byteOffset, pcap.byteLength);
   for (let at = 24; at + 16 <= pcap.length; at += 16 + view.getUint32(at + 8, true)) {
     const frame = pcap.subarray(at + 16, at + 16 + view.getUint32(at + 8, true));
-    const packet = readFrame(frame);
+    const packet = readFrame(frame, payloadType);
     if (packet) packets.push(packet);
   }
   return packets;
 }
 
-function readFrame(frame: Uint8Array): CapturedRtp | null {
+function readFrame(frame: Uint8Array, payloadType: number): CapturedRtp | null {
   const ip = frame.subarray(14);
-  const rtp = ip.subarray(((ip[0] ?? 0) & 15) * 4 + 8);
-  if (rtp.length < 12 || (rtp[0] ?? 0) >> 6 !== 2 || ((rtp[1] ?? 0) & 127) !== 8) return null;
-  const ssrc = new DataView(rtp.buffer, rtp.byteOffset).getUint32(8);
+  if ((ip[0] ?? 0) >> 4 !== 4) return null;
+  const udp = ip.subarray(((ip[0] ?? 0) & 15) * 4);
+  const rtp = udp.subarray(8);
+  if (rtp.length < 12 || (rtp[0] ?? 0) >> 6 !== 2) return null;
+  if (((rtp[1] ?? 0) & 127) !== payloadType) return null;
+  const view = new DataView(rtp.buffer, rtp.byteOffset);
   return {
     from: ip.subarray(12, 16).join("."),
     to: ip.subarray(16, 20).join("."),
-    ssrc,
+    toPort: new DataView(udp.buffer, udp.byteOffset).getUint16(2),
+    sequence: view.getUint16(2),
+    ssrc: view.getUint32(8),
     payload: rtp.subarray(12),
   };
 }

@@ -5,8 +5,8 @@
 import { startAnchor } from "./anchor.ts";
 import { type Instance, startInstance } from "./asterisk.ts";
 import type { Front } from "./front.ts";
-import { ANCHOR, eventually, type Place, PROXY_DMZ, PROXY_LAN } from "./peers.ts";
-import { startPequod } from "./pequod.ts";
+import { ANCHOR, eventually, type Place, PROXY_DMZ, PROXY_LAN, PROXY_SIX } from "./peers.ts";
+import { type SrtpInside, startPequod } from "./pequod.ts";
 import { Phone, type PhoneOptions } from "./phone.ts";
 
 export type InstanceName = "mycompany" | "othercompany";
@@ -24,14 +24,14 @@ export class Lab {
   }
 
   /**
-   * A registered phone. On the lan it speaks UDP and RTP, everywhere else TLS and SRTP. Its voice is
+   * A registered phone. On the lan and over IPv6 it speaks UDP and RTP, elsewhere TLS and SRTP. Its voice is
    * 400 + 50 * last digit Hz, at othercompany 225 more, so that every phone of a case has another one.
    */
   async phone(
     place: Place,
     user: string,
     instance: InstanceName = "mycompany",
-    more: Pick<PhoneOptions, "keys"> = {},
+    more: Pick<PhoneOptions, "keys" | "isIpv6" | "hasVideo"> = {},
   ): Promise<Phone> {
     const phone = new Phone({
       ...more,
@@ -39,7 +39,7 @@ export class Lab {
       user,
       instance,
       hz: 400 + 50 * Number(user.at(-1)) + (instance === "othercompany" ? 225 : 0),
-      ...service(place),
+      ...service(place, more.isIpv6 ?? false),
     });
     this.#phones.push(phone);
     await phone.isRegistered();
@@ -78,16 +78,20 @@ export class Lab {
   }
 }
 
-function service(place: Place): Pick<PhoneOptions, "proxy" | "transport" | "media"> {
+function service(
+  place: Place,
+  isIpv6: boolean,
+): Pick<PhoneOptions, "proxy" | "transport" | "media"> {
+  if (isIpv6) return { proxy: `[${PROXY_SIX}]:5060`, transport: "udp", media: "rtp" };
   return place === "lan"
     ? { proxy: `${PROXY_LAN}:5060`, transport: "udp", media: "rtp" }
     : { proxy: `${PROXY_DMZ}:5061`, transport: "tls", media: "srtp" };
 }
 
 /** Starts everything but phones. */
-export async function openLab(): Promise<Lab> {
+export async function openLab(srtpInside: SrtpInside = "srtp"): Promise<Lab> {
   const [front, mycompany, othercompany] = await Promise.all([
-    ANCHOR ? startAnchor() : startPequod(),
+    ANCHOR ? startAnchor() : startPequod(srtpInside),
     startInstance({
       name: "mycompany",
       place: "instance-a",

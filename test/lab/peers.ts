@@ -14,10 +14,19 @@ export const ANCHOR = process.env.PEQUOD_LAB_FRONT === "anchor";
 export const HERE = import.meta.dir;
 
 /** The places of topology.sh where something can run. */
-export type Place = "app" | "lan" | "open" | "home-a" | "home-b" | "instance-a" | "instance-b";
+export type Place =
+  | "app"
+  | "lan"
+  | "open"
+  | "home-a"
+  | "home-b"
+  | "instance-a"
+  | "instance-b"
+  | "stranger";
 
 export const PROXY_DMZ = "203.0.113.1";
 export const PROXY_LAN = "192.168.10.1";
+export const PROXY_SIX = "2001:db8::1";
 export const INSIDE = "10.0.1.1";
 
 export type Peer = {

@@ -1,7 +1,7 @@
 /**
- * The product under test: the compiled binary with two proxies, one process each as in the appliance. `dmz`
- * takes TLS and SRTP from the internet, `lan` UDP and RTP; both stand before both instances, of which
- * mycompany speaks UDP and RTP, othercompany TLS (its certificate is checked) and SRTP.
+ * The product under test: the compiled binary with three proxies, one process each as in the appliance. `dmz`
+ * takes TLS and SRTP from the internet, `lan` UDP and RTP, `six` UDP and RTP over IPv6; all stand before both
+ * instances, of which mycompany speaks UDP and RTP, othercompany TLS (its certificate is checked) and SRTP.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,13 +14,16 @@ import {
   type Peer,
   PROXY_DMZ,
   PROXY_LAN,
+  PROXY_SIX,
   startPeer,
   TREE,
 } from "./peers.ts";
 
 const BINARY = process.env.PEQUOD_BIN ?? join(import.meta.dir, "../../dist/pequod");
 const RUN = join(LAB, "run");
-const NAMES = ["dmz", "lan"];
+const NAMES = ["dmz", "lan", "six"];
+/** How othercompany speaks SRTP with the product: each with keys of its own, or the phone's end to end. */
+export type SrtpInside = "srtp" | "srtp-passthrough";
 
 export type ProxyStatus = {
   readonly sip: { readonly dialogs: number; readonly transactions: number };
@@ -28,9 +31,8 @@ export type ProxyStatus = {
   readonly drops: Record<string, number>;
 };
 
-function configuration(): object {
-  const network = (name: string, address: string) => ({
-    network: { mode: "manual", interface: name, address, netmask: "255.255.255.0" },
+function configuration(media: SrtpInside): object {
+  const service = (address: string) => ({
     bindAddress: address,
     fqdn: address,
     certificatePem: readFileSync(join(TREE, "lab/tls/server.crt"), "utf8"),
@@ -38,6 +40,10 @@ function configuration(): object {
     phoneProvisioning: "off",
     allowXmpp: false,
     manageInstances: "off",
+  });
+  const network = (name: string, address: string) => ({
+    network: { mode: "manual", interface: name, address, netmask: "255.255.255.0" },
+    ...service(address),
   });
   return {
     version: 1,
@@ -51,7 +57,7 @@ function configuration(): object {
           transport: "tls",
           caPem: readFileSync(join(TREE, "lab/tls/ca.crt"), "utf8"),
         },
-        media: "srtp",
+        media,
       },
     ],
     proxies: [
@@ -67,16 +73,23 @@ function configuration(): object {
         voipMedia: "rtp",
         inside: { address: INSIDE, sipPort: 15062 },
       },
+      {
+        name: "six",
+        ...service(PROXY_SIX),
+        voipSip: "udp",
+        voipMedia: "rtp",
+        inside: { address: INSIDE, sipPort: 15064 },
+      },
     ],
   };
 }
 
-/** Starts both proxies; resolves when each has printed its ready line. */
-export async function startPequod(): Promise<Front> {
+/** Starts the proxies; resolves when each has printed its ready line. */
+export async function startPequod(media: SrtpInside = "srtp"): Promise<Front> {
   rmSync(RUN, { recursive: true, force: true });
   mkdirSync(RUN, { recursive: true });
   const file = join(RUN, "pequod.json");
-  writeFileSync(file, JSON.stringify(configuration(), null, 2));
+  writeFileSync(file, JSON.stringify(configuration(media), null, 2));
   let proxies: Peer[] = [];
   const start = async () => {
     proxies = NAMES.map((name) => startProxy(name, file));
@@ -95,6 +108,14 @@ export async function startPequod(): Promise<Front> {
     portsInUse: async () => {
       const all = await Promise.all(NAMES.map(proxyStatus));
       return all.reduce((sum, status) => sum + status.media.portsInUse, 0);
+    },
+    drops: async () => {
+      const sums: Record<string, number> = {};
+      for (const { drops } of await Promise.all(NAMES.map(proxyStatus))) {
+        for (const [reason, count] of Object.entries(drops))
+          sums[reason] = (sums[reason] ?? 0) + count;
+      }
+      return sums;
     },
     story: async () => JSON.stringify(await Promise.all(NAMES.map(proxyStatus))),
     restart: async (signal = "SIGTERM") => {

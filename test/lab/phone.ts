@@ -37,6 +37,9 @@ export type PhoneOptions = {
   readonly hz: number;
   /** How keys travel: RTP packets (RFC 4733, the default) or INFO. */
   readonly keys?: "rtp" | "info";
+  readonly isIpv6?: boolean;
+  /** A moving test picture, VP8. */
+  readonly hasVideo?: boolean;
 };
 
 type PhoneEvent = { readonly type: string; readonly param: string; readonly peer: string };
@@ -82,7 +85,7 @@ export class Phone {
     const port = nextControlPort++;
     writeFolder(this.#folder, inside, port, options);
     const command = [...GIVE_THREADS_TIME, "env", `HOME=${inside}`];
-    command.push("stdbuf", "-oL", "baresip", "-4", "-s");
+    command.push("stdbuf", "-oL", "baresip", options.isIpv6 === true ? "-6" : "-4", "-s");
     command.push("-f", inside);
     this.#phone = startPeer(onTime(commandIn(options.place, command)), join(this.#folder, "log"));
     const control = ["socat", "-", `TCP:127.0.0.1:${port},retry=100,interval=0.1`];
@@ -125,9 +128,13 @@ export class Phone {
 
   /** How many 200s to that method its SIP trace shows. */
   answers(method: string): number {
+    return this.#answersTo(method).length;
+  }
+
+  #answersTo(method: string): string[] {
     const messages = readFileSync(join(this.#folder, "log"), "latin1").split(" -> ");
     const isAnswer = new RegExp(`^\\S+\\s+SIP/2\\.0 200 [^]*^CSeq: *\\d+ ${method}\\s*$`, "m");
-    return messages.filter((message) => isAnswer.test(message)).length;
+    return messages.filter((message) => isAnswer.test(message));
   }
 
   /** Does it, and waits until the request it makes the phone send is answered 200. */
@@ -200,6 +207,14 @@ export class Phone {
     this.#send("transfer", to);
   }
 
+  /** Our port of its m= line of that kind, in the newest 200 to its INVITE in its SIP trace. */
+  farPort(kind: "audio" | "video"): number {
+    const answer = this.#answersTo("INVITE").at(-1) ?? "";
+    const port = new RegExp(`^m=${kind} (\\d+) `, "m").exec(answer)?.[1];
+    if (port === undefined) throw new Error(`${this.#name} has no ${kind} in an answer`);
+    return Number(port);
+  }
+
   /** The value of Replaces (RFC 3891) for the call it dialled last, taken from its own SIP trace. */
   replaces(number: string): string {
     const trace = readFileSync(join(this.#folder, "log"), "utf8");
@@ -258,6 +273,16 @@ export class Phone {
     );
   }
 
+  /** Waits until it has decoded a picture of that size. */
+  async sees(width: number, height: number): Promise<void> {
+    const words = `receiving with resolution ${width} x ${height}`;
+    await eventually(
+      5000,
+      () => (readFileSync(join(this.#folder, "log"), "latin1").includes(words) ? true : null),
+      () => `${this.#name}: sees no picture; ${this.#story()}`,
+    );
+  }
+
   async stop(): Promise<void> {
     await this.#phone.stop();
     await this.#control.stop();
@@ -268,7 +293,7 @@ function writeFolder(folder: string, inside: string, port: number, options: Phon
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "accounts"), "");
-  writeFileSync(join(folder, "config"), configText(inside, port));
+  writeFileSync(join(folder, "config"), configText(inside, port, options));
   writeFileSync(join(folder, "tx.wav"), toneWav(options.hz, VOICE_SECONDS));
   writeFileSync(join(folder, "contacts"), "");
   writeFileSync(join(folder, "uuid"), "");
@@ -284,13 +309,23 @@ function accountLine(options: PhoneOptions): string {
     "regint=20",
     "answermode=manual",
     "audio_codecs=PCMA/8000/1",
+    `video_codecs=${options.hasVideo === true ? "VP8" : ""}`,
     ...(media === "srtp" ? ["mediaenc=srtp-mand"] : []),
     ...(options.keys === "info" ? ["dtmfmode=info"] : []),
   ].join(";");
 }
 
+const VIDEO = `module vp8.so
+module fakevideo.so
+video_source fakevideo,nil
+video_display fakevideo,nil
+video_size 176x144
+video_fps 10
+video_bitrate 200000
+`;
+
 /** aufile on both ends (ausine does 48 kHz only); every ring tone off, or the player crashes on them. */
-function configText(inside: string, port: number): string {
+function configText(inside: string, port: number, options: PhoneOptions): string {
   return `poll_method epoll
 sip_cafile /lab/tls/ca.crt
 sip_verify_server yes
@@ -313,7 +348,7 @@ module_path /usr/lib/baresip/modules
 module g711.so
 module aufile.so
 module srtp.so
-module_app account.so
+${options.hasVideo === true ? VIDEO : ""}module_app account.so
 module_app menu.so
 module_app mwi.so
 module_app ctrl_tcp.so

@@ -1,69 +1,97 @@
 /**
- * A scripted phone in one place of the lab: the user agent of test/peers over TLS, for what baresip cannot
- * do (Event: dialog, RFC 4235). Its connection is a socat inside the place's namespace. Owns that process.
+ * A scripted phone in one place of the lab: the user agent and media port of test/peers, for what baresip
+ * cannot do (Event: dialog of RFC 4235, another SSRC or key in mid-call). On the lan it speaks UDP, everywhere
+ * else TLS. Owns its sockets and connections.
  */
-import { join } from "node:path";
-import type { Connection, World } from "../../src/io/types.ts";
-import { onRealSockets } from "../peers/outside.ts";
+import { MediaPort } from "../peers/media-port.ts";
+import { type Outside, onRealSockets } from "../peers/outside.ts";
 import { Phone } from "../peers/phone.ts";
-import { commandIn, LAB, type Peer, type Place, PROXY_DMZ, startPeer } from "./peers.ts";
+import type { Suite } from "../peers/slow-srtp.ts";
+import { type Dialog, digestAnswer } from "../peers/user-agent.ts";
+import type { InstanceName } from "./lab.ts";
+import { type Place, PROXY_DMZ, PROXY_LAN } from "./peers.ts";
+import { worldIn } from "./world-in.ts";
 
-const PROXY = { address: PROXY_DMZ, port: 5061 };
-/** What the script's Contact and Via say: the private address of both homes. */
-const HOME = { address: "192.168.77.50", port: 5070 };
+type Home = "lan" | "open" | "home-a" | "home-b";
+const ADDRESSES: Readonly<Record<Home, string>> = {
+  lan: "192.168.10.50",
+  open: "203.0.113.50",
+  "home-a": "192.168.77.50",
+  "home-b": "192.168.77.50",
+};
 
-export type ScriptedPhone = { readonly phone: Phone; stop(): Promise<void> };
+export type ScriptedPhone = {
+  readonly phone: Phone;
+  /** An RTP port beside it, with a suite an SRTP port. */
+  media(suite?: Suite): Promise<MediaPort>;
+  stop(): Promise<void>;
+};
 
-/** A phone of mycompany that is connected and registered. */
-export async function scriptedPhone(place: Place, user: string): Promise<ScriptedPhone> {
-  const peers: Peer[] = [];
-  const phone = new Phone(onRealSockets(worldIn(place, user, peers)), {
+let phones = 0;
+
+/** Its Call-IDs, tags and branches are not those of the phone of the same name in an earlier case. */
+class LabPhone extends Phone {
+  readonly #number = ++phones;
+
+  override newId(what = ""): string {
+    return super.newId(`-${this.#number}${what}`);
+  }
+}
+
+/** A phone that is connected and registered. */
+export async function scriptedPhone(
+  place: Home & Place,
+  user: string,
+  instance: InstanceName = "mycompany",
+): Promise<ScriptedPhone> {
+  const { world, stop: leave } = worldIn(place, user);
+  const outside: Outside = onRealSockets(world);
+  const address = ADDRESSES[place];
+  const phone = new LabPhone(outside, {
     user,
-    domain: "mycompany",
-    password: `secret-mycompany-${user}`,
-    address: HOME.address,
-    transport: "tls",
-    proxy: PROXY,
+    domain: instance,
+    password: `secret-${instance}-${user}`,
+    address,
+    ...(place === "lan"
+      ? { transport: "udp", proxy: { address: PROXY_LAN, port: 5060 } }
+      : { transport: "tls", proxy: { address: PROXY_DMZ, port: 5061 } }),
   });
+  const ports: MediaPort[] = [];
   const stop = async (): Promise<void> => {
-    await Promise.all(peers.map((peer) => peer.stop()));
+    for (const port of ports) port.close();
+    phone.close();
+    await leave();
   };
   await phone.connects();
   const answer = await phone.registers();
-  if (answer.status === 200) return { phone, stop };
-  await stop();
-  throw new Error(`${user} cannot register: ${answer.startLine}`);
+  if (answer.status !== 200) {
+    await stop();
+    throw new Error(`${user} cannot register: ${answer.startLine}`);
+  }
+  const media = async (suite?: Suite): Promise<MediaPort> => {
+    const port = await MediaPort.open(outside, { address, ...(suite ? { suite } : {}) });
+    ports.push(port);
+    return port;
+  };
+  return { phone, media, stop };
 }
 
-/** A world that can do nothing but connect. */
-function worldIn(place: Place, user: string, peers: Peer[]): World {
-  const connectStream: World["connectStream"] = async ({ events }) => {
-    const tls = `OPENSSL:${PROXY.address}:${PROXY.port},cafile=/lab/tls/ca.crt`;
-    const peer = startPeer(
-      commandIn(place, ["socat", "-", tls]),
-      join(LAB, `run/scripted-${user}.log`),
-      "read",
-    );
-    peers.push(peer);
-    const read = async (): Promise<void> => {
-      for await (const chunk of peer.stdout) events.data(chunk);
-      events.closed("the end of the connection");
-    };
-    void read();
-    return connection(peer);
-  };
-  return { connectStream } as World;
-}
-
-function connection(peer: Peer): Connection {
-  const stop = (): void => void peer.stop();
-  return {
-    transport: "tls",
-    local: HOME,
-    remote: PROXY,
-    pendingBytes: 0,
-    write: (bytes) => peer.write(bytes),
-    end: stop,
-    destroy: stop,
-  };
+/** Calls a number, with the digest that Asterisk asks for; the media port knows where to send then. */
+export async function dials(phone: Phone, number: string, near: MediaPort): Promise<Dialog> {
+  const callId = phone.newId("-call-");
+  const refused = phone.sendsInvite(number, near.sdp(), { callId });
+  const challenge = await phone.receives("401 INVITE");
+  phone.acknowledges(refused, challenge);
+  const { user, domain, password = "" } = phone.options;
+  const request = { method: "INVITE", uri: `sip:${number}@${domain}` };
+  const who = { username: user, password };
+  const authorization = digestAnswer(challenge.header("WWW-Authenticate"), request, who);
+  phone.sendsInvite(number, near.sdp(), {
+    callId,
+    cseq: 2,
+    headers: [["Authorization", authorization]],
+  });
+  const { answer, dialog } = await phone.isAnswered();
+  near.uses(answer.body);
+  return dialog;
 }

@@ -4,13 +4,15 @@
 #   home-a 192.168.77.50 -- router-a 203.0.113.2 \                        / 10.0.1.10 instance-a (mycompany)
 #   home-b 192.168.77.50 -- router-b 203.0.113.3 -- 203.0.113.1 app 10.0.1.1
 #   open   203.0.113.50  ------------------------/      |                 \ 10.0.1.11 instance-b (othercompany)
+#          2001:db8::50 ----------- 2001:db8::1         |
 #                                         lan 192.168.10.50 -- 192.168.10.1
+#   stranger: 203.0.113.66, 192.168.10.66 and 10.0.1.66, who has no business anywhere
 #
 # The routers masquerade with random ports. Both homes use the same private address. `app` (the appliance:
 # eth0 inside, eth1 internet, eth2 lan) never routes: what reaches an instance went through the product.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
-spaces="switch app lan open router-a router-b home-a home-b instance-a instance-b"
+spaces="switch app lan open router-a router-b home-a home-b instance-a instance-b stranger"
 
 down() {
   local space
@@ -70,6 +72,11 @@ up() {
   cable instance-b eth0 10.0.1.11/24 inside
   cable lan eth0 192.168.10.50/24 lan
   cable open eth0 203.0.113.50/24 internet
+  ip -n pqlab-app addr add 2001:db8::1/64 dev eth1 nodad
+  ip -n pqlab-open addr add 2001:db8::50/64 dev eth0 nodad
+  cable stranger eth0 10.0.1.66/24 inside
+  cable stranger eth1 203.0.113.66/24 internet
+  cable stranger eth2 192.168.10.66/24 lan
   home a 203.0.113.2
   home b 203.0.113.3
   forwarding app 0
