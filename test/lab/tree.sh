@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the Debian tree that holds the real peers (Asterisk, baresip, sipp, web applications, a browser; Kamailio,
-# rtpengine, nginx and haproxy as the yardstick), once: $PEQUOD_LAB/tree, default /var/tmp/pequod-lab. Another list of packages builds it anew.
-# Needs root on Debian or Ubuntu; what is missing on the host is installed here.
+# rtpengine, nginx and haproxy as the yardstick), once: $PEQUOD_LAB/tree, default /var/tmp/pequod-lab. Another
+# list of packages builds it anew. Needs root on Debian or Ubuntu; what is missing on the host is installed here.
 set -euo pipefail
 lab=${PEQUOD_LAB:-/var/tmp/pequod-lab}
 suite=${PEQUOD_LAB_SUITE:-forky}   # the newest suite that has Asterisk; bookworm and trixie have none
