@@ -8,15 +8,19 @@
 
 import type { Endpoint, Log, World } from "../io/types.ts";
 import { ListenError } from "../io/types.ts";
+import { ProvisioningTokens } from "../provisioning/token.ts";
+import { provisioningUrls } from "../provisioning/urls.ts";
 import { DemoInstance } from "./instance.ts";
 import { call, register, unregister } from "./phone.ts";
+import { macOf, phoneConfigurations } from "./phone-configuration.ts";
 import { type Account, PhoneConnection } from "./phone-connection.ts";
 import { callScreen, hasWorked, softphoneScreen } from "./screen.ts";
+import { openDemoWeb } from "./web.ts";
 
 /** A running proxy as the demonstration needs it. */
 export type DemoProxy = {
-  /** "address:port" of SIP over TLS. */
-  readonly listening: { readonly sipTls?: string };
+  /** "address:port" of SIP over TLS, and of phone provisioning. */
+  readonly listening: { readonly sipTls?: string; readonly provisioningHttps?: string };
   /** SHA-256 of its certificate, to be compared by a person; null = not known. */
   readonly fingerprint: string | null;
   close(): void | Promise<void>;
@@ -49,6 +53,10 @@ const PASSWORD_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
 const PASSWORD_LENGTH = 10;
 const PORT_TRIES = 20;
 const FIRST_INSIDE_PORT = 15_060;
+const KEY_BYTES = 32;
+
+/** Where the demonstration instance is, and the key of its phones' URLs. */
+type Inside = { readonly sip: Endpoint; readonly web: Endpoint; readonly key: Uint8Array };
 
 /** Resolves after the signal, with everything closed: true when its own call went through. */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
@@ -56,20 +64,28 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const password = newPassword(world);
   const instance = await openInstance(options, password);
   const proxies: DemoProxy[] = [];
+  const forPhones = (): Endpoint | null => {
+    const last = proxies.at(-1);
+    return last === undefined ? null : tlsEndpoint(last);
+  };
+  const accounts = { domain: DOMAIN, users: USERS, password, proxy: forPhones };
+  const web = await openDemoWeb(world, { address: INSTANCE_ADDRESS, port: 0 }, [
+    phoneConfigurations(accounts),
+  ]);
+  const inside: Inside = { sip: instance.local, web: web.local, key: world.random(KEY_BYTES) };
   try {
-    const loopback = await startProxyOn(options, instance.local, LOOPBACK, 0);
+    const loopback = await startProxyOn(options, inside, LOOPBACK, 0);
     proxies.push(loopback);
     const isLoopbackOnly = listen === null || listen === LOOPBACK;
-    const outside = isLoopbackOnly
-      ? loopback
-      : await startProxyOn(options, instance.local, listen, 1);
+    const outside = isLoopbackOnly ? loopback : await startProxyOn(options, inside, listen, 1);
     if (outside !== loopback) proxies.push(outside);
     const account = { domain: DOMAIN, username: USERS[0]!, password };
     const hasGoneThrough = await placeCall(options, loopback, instance.local, account);
     const proxy = tlsEndpoint(outside);
     const { fingerprint } = outside;
     const here = outside === loopback ? null : tlsEndpoint(loopback);
-    const screen = { domain: DOMAIN, users: USERS, password, proxy, here, fingerprint };
+    const phoneUrl = urlOfPhone(outside, inside.key);
+    const screen = { domain: DOMAIN, users: USERS, password, proxy, here, phoneUrl, fingerprint };
     const beside = await options.beside?.();
     if (beside !== undefined) options.print(beside);
     options.print(softphoneScreen(screen));
@@ -77,6 +93,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     return hasGoneThrough;
   } finally {
     instance.close();
+    web.close();
     for (const proxy of proxies) await proxy.close();
     log.info("demonstration-ended");
   }
@@ -100,20 +117,20 @@ async function openInstance(options: DemoOptions, password: string): Promise<Dem
   });
 }
 
-/** The usual port 5061 when it is free, else any; the next inside port while others hold one. */
+/** The usual ports when they are free, else any; the next inside port while others hold one. */
 async function startProxyOn(
   options: DemoOptions,
-  instance: Endpoint,
+  inside: Inside,
   address: string,
   index: number,
 ): Promise<DemoProxy> {
   let failure: unknown;
   for (let attempt = 0; attempt < PORT_TRIES; attempt++) {
     const sipPort = FIRST_INSIDE_PORT + 2 * (index + 2 * attempt);
-    const sipTls = attempt % 2 === 0 ? 5061 : 0;
+    const isUsual = attempt % 2 === 0;
     try {
       const name = index === 0 ? DOMAIN : "lan";
-      const document = demoDocument({ name, instance, address, sipPort, sipTls });
+      const document = demoDocument({ name, inside, address, sipPort, isUsual });
       return await options.startProxy(document, name);
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
@@ -125,34 +142,60 @@ async function startProxyOn(
 
 type DocumentParts = {
   readonly name: string;
-  readonly instance: Endpoint;
+  readonly inside: Inside;
   readonly address: string;
   readonly sipPort: number;
-  readonly sipTls: number;
+  /** On the usual ports. */
+  readonly isUsual: boolean;
 };
 
-/** The configuration of the demonstration's proxy: nothing but SIP and media is on. */
-export function demoDocument({ name, instance, address, sipPort, sipTls }: DocumentParts): unknown {
+/** The configuration of the demonstration's proxy: SIP, media and phone provisioning are on. */
+function demoDocument({ name, inside, address, sipPort, isUsual }: DocumentParts): unknown {
+  const { sip, web, key } = inside;
   return {
     version: 1,
-    instances: [{ name: DOMAIN, address: instance.address, sip: { port: instance.port } }],
+    instances: [
+      {
+        name: DOMAIN,
+        address: sip.address,
+        sip: { port: sip.port },
+        provisioning: { url: `http://${web.address}:${web.port}` },
+      },
+    ],
     proxies: [
       {
         name,
         fqdn: address,
         bindAddress: address,
-        phoneProvisioning: "off",
+        provisioningKey: Buffer.from(key).toString("base64"),
         allowXmpp: false,
         manageInstances: "off",
         inside: { address: LOOPBACK, sipPort },
-        ports: { sipTls },
+        ports: isUsual ? {} : { sipTls: 0, provisioningHttps: 0 },
       },
     ],
   };
 }
 
 function tlsEndpoint(proxy: DemoProxy): Endpoint {
-  const text = proxy.listening.sipTls ?? "";
+  return endpointOf(proxy.listening.sipTls ?? "");
+}
+
+/** Of the second user; null where the proxy serves no phones so. */
+function urlOfPhone({ listening }: DemoProxy, key: Uint8Array): string | null {
+  if (listening.provisioningHttps === undefined) return null;
+  const { address: fqdn, port } = endpointOf(listening.provisioningHttps);
+  const ports = { provisioningHttps: port, provisioningHttp: 0 };
+  const parts = {
+    mode: "https-encrypted",
+    fqdn,
+    ports,
+    tokens: new ProvisioningTokens(key),
+  } as const;
+  return provisioningUrls(parts, DOMAIN, macOf(USERS[1]!))[0] ?? null;
+}
+
+function endpointOf(text: string): Endpoint {
   const colon = text.lastIndexOf(":");
   const address = text.slice(0, colon).replace(/[[\]]/g, "");
   return { address, port: Number(text.slice(colon + 1)) };

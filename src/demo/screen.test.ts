@@ -59,6 +59,7 @@ test("a softphone is told everything it has to be given", () => {
     password: "secret",
     proxy: { address: "192.168.1.5", port: 5061 },
     here: { address: "127.0.0.1", port: 40123 },
+    phoneUrl: "https://192.168.1.5:8884/p/TOKEN",
     fingerprint: "AA:BB",
   });
   for (const part of [
@@ -69,6 +70,7 @@ test("a softphone is told everything it has to be given", () => {
     "127.0.0.1:40123",
     "SRTP mandatory",
     "SHA-256 AA:BB",
+    "https://192.168.1.5:8884/p/TOKEN",
     "600 = echo, 601 = a tone",
     "Ctrl-C",
   ]) {

@@ -19,6 +19,8 @@ export type SoftphoneScreen = {
   readonly proxy: Endpoint;
   /** For a softphone on the same machine, which the other proxy sends no media to; null = the same. */
   readonly here: Endpoint | null;
+  /** Where a phone fetches its configuration; null = nowhere. */
+  readonly phoneUrl: string | null;
   readonly fingerprint: string | null;
 };
 
@@ -81,7 +83,7 @@ export function callScreen(screen: CallScreen): string {
 }
 
 export function softphoneScreen(screen: SoftphoneScreen): string {
-  const { domain, users, password, proxy, here, fingerprint } = screen;
+  const { domain, users, password, proxy, here, phoneUrl, fingerprint } = screen;
   const range = `${users[0]} to ${users.at(-1)}`;
   return [
     "",
@@ -97,6 +99,14 @@ export function softphoneScreen(screen: SoftphoneScreen): string {
     line("certificate", "self-signed: switch its verification off, or trust it once"),
     ...(fingerprint === null ? [] : [line("", `SHA-256 ${fingerprint}`)]),
     "",
+    ...(phoneUrl === null
+      ? []
+      : [
+          `Or the URL from which the phone of user ${users[1]} fetches its configuration:`,
+          "",
+          `  ${phoneUrl}`,
+          "",
+        ]),
     line("then call", `600 = echo, 601 = a tone, ${range} = another phone that is registered`),
     "",
     "Ctrl-C ends the demonstration.",
