@@ -1,5 +1,5 @@
 /** The script of a media thread: a packet loop, and between its turns the messages of the control side. */
-import { systemClock } from "./io/clock.ts";
+import { elapsedMs, systemClock } from "./io/clock.ts";
 import { PacketLoop } from "./io/packet-loop.ts";
 import { type PacketPort, PacketStreams } from "./media/packet-streams.ts";
 import { PACKET_BYTES_MAX } from "./media/relay.ts";
@@ -12,10 +12,12 @@ declare const self: Worker;
 
 /** Woken earlier by packets and messages. */
 const TURN_MS = 100;
+/** Whoever posts a message wakes the loop; else the runtime gets a turn of its own only so often: it is dear. */
+const TURNS_MAX = 500;
 
 let streams: PacketStreams | null = null;
 
-function start({ memory, relay }: Extract<ToThread, { do: "start" }>): void {
+function start({ memory, owner, relay }: Extract<ToThread, { do: "start" }>): void {
   // One byte more than may pass, so that a longer packet can be told from one of that length.
   const loop = new PacketLoop<PacketPort>(packetScratch.bytes, PACKET_BYTES_MAX + 1);
   try {
@@ -25,7 +27,7 @@ function start({ memory, relay }: Extract<ToThread, { do: "start" }>): void {
     throw error;
   }
   const slab = new StreamSlab(memory);
-  streams = new PacketStreams({ loop, relay, slab, nowMs: systemClock.now });
+  streams = new PacketStreams({ loop, relay, slab, owner, nowMs: systemClock.now, elapsedMs });
   const started: FromThread = {
     did: "start",
     wakeFd: loop.wakeFd,
@@ -36,7 +38,7 @@ function start({ memory, relay }: Extract<ToThread, { do: "start" }>): void {
 }
 
 function serve(): void {
-  streams?.turn(TURN_MS);
+  for (let turns = 0; turns < TURNS_MAX && streams?.turn(TURN_MS) === true; turns++);
   setImmediate(serve);
 }
 

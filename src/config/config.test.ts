@@ -140,6 +140,7 @@ describe("defaults", () => {
       ssrcs: 16,
       mediaSilent: 60,
       mediaTimeout: 300,
+      callHistory: 500,
       portRest: 30,
       handshakesPerSecond: 100,
       requestsPerSecond: 100,

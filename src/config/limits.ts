@@ -142,6 +142,9 @@ const media = {
     .describe(
       "Seconds without a packet both ways, not on hold, until a call's ports are taken back. Default 300.",
     ),
+  callHistory: count(1, 10_000)
+    .default(500)
+    .describe("Calls that have ended whose figures are kept. Default 500."),
   portRest: seconds(0, 600)
     .default(30)
     .describe("Seconds a pair of ports rests after a call before it is used again. Default 30."),

@@ -16,6 +16,9 @@ class SystemTimer implements Timer {
   }
 }
 
+/** Milliseconds since some moment, in fractions, whatever happens to the clock on the wall. */
+export const elapsedMs = (): number => performance.now();
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after: (delayMs, fire) => new SystemTimer(delayMs, fire),

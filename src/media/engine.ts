@@ -43,6 +43,8 @@ export type Carried = "rtp" | "rtp-mux" | "udptl";
  */
 export type LegSettings = {
   readonly carries: Carried;
+  /** Of the peer's SDP, as clocksOf() gives them. */
+  readonly clocks: readonly number[];
   /**
    * The peer's SDP address and RTP port; null when it is no IP address or the stream is held by
    * 0.0.0.0.

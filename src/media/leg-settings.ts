@@ -6,6 +6,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { addressClass, canonicalAddress, isInNetworks } from "../config/address-class.ts";
 import type { Endpoint } from "../io/types.ts";
+import { clocksOf } from "../sdp/codecs.ts";
 import type { LegCrypto, LegSettings } from "./engine.ts";
 import { knownNetworkSet } from "./network-sets.ts";
 import type { RemoteMedia } from "./offer-answer.ts";
@@ -87,11 +88,14 @@ export function isLoopback(address: string): boolean {
 
 function signalled({
   carries,
+  codecs,
   ...remote
-}: RemoteMedia): Pick<LegSettings, "carries" | "signalled" | "signalledRtcp"> {
-  if (remote.address === null) return { carries, signalled: null, signalledRtcp: null };
+}: RemoteMedia): Pick<LegSettings, "carries" | "clocks" | "signalled" | "signalledRtcp"> {
+  const clocks = clocksOf(codecs);
+  if (remote.address === null) return { carries, clocks, signalled: null, signalledRtcp: null };
   return {
     carries,
+    clocks,
     signalled: { address: remote.address, port: remote.rtpPort },
     signalledRtcp: { address: remote.rtcpAddress ?? remote.address, port: remote.rtcpPort },
   };

@@ -6,7 +6,6 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { SessionDescription } from "../sdp/session-description.ts";
-import type { StreamCounters } from "./counters.ts";
 import { type LegName, type LegSettings, otherLeg } from "./engine.ts";
 import {
   type AgreedLine,
@@ -46,12 +45,14 @@ export type SessionTable = {
   readonly rules: () => SessionRules;
   /** Null = no port left. */
   readonly openStream: (session: MediaSession, type: string) => Promise<MediaStream | null>;
-  readonly counters: (stream: MediaStream) => StreamCounters | null;
   /** The instance whose call holds this port of ours; null = nobody, or not our address. */
   readonly holderOf: (address: string, port: number) => string | null;
   readonly count: (reason: string) => void;
   readonly ended: (session: MediaSession) => void;
 };
+
+/** A call may close and open streams as often as it likes. */
+const CLOSED_MAX = 8;
 
 export class MediaSession {
   readonly request: SessionRequest;
@@ -62,6 +63,8 @@ export class MediaSession {
   #signallingAddress: string;
   #isReleased = false;
   #isAnswered = false;
+  /** What streams that are closed have counted; the oldest first. */
+  readonly #closed: StreamSnapshot[] = [];
   readonly #streams = new SessionStreams();
   /**
    * Counts offers and their failures, so that an offer that was overtaken while opening ports gives
@@ -184,7 +187,7 @@ export class MediaSession {
   get lastSeenMs(): number {
     let newest = 0;
     for (const stream of this.#streams.lines) {
-      const counters = stream === null ? null : this.#table.counters(stream);
+      const counters = stream?.counters ?? null;
       if (counters === null) continue;
       newest = Math.max(newest, counters.outer.lastSeenMs, counters.inner.lastSeenMs);
     }
@@ -193,12 +196,16 @@ export class MediaSession {
 
   snapshot(): SessionSnapshot {
     const { callId, instance } = this.request;
-    const streams: StreamSnapshot[] = [];
-    for (const stream of this.openStreams) {
-      const counters = this.#table.counters(stream);
-      if (counters !== null) streams.push(snapshotOf(stream, counters));
-    }
-    return { callId, instance, isOnHold: this.isOnHold, streams };
+    const open = this.openStreams.flatMap((stream) => snapshotOf(stream) ?? []);
+    return { callId, instance, isOnHold: this.isOnHold, streams: [...this.#closed, ...open] };
+  }
+
+  /** Told by the table. */
+  streamClosed(stream: MediaStream): void {
+    const last = stream.applied("outer") === null ? null : snapshotOf(stream);
+    if (last === null) return;
+    this.#closed.push(last);
+    if (this.#closed.length > CLOSED_MAX) this.#closed.shift();
   }
 
   /** New ports for lines that have none, by m= line. Null = not enough; nothing is held then. */

@@ -156,7 +156,6 @@ export class MediaSessions {
     return {
       rules: () => this.#options,
       openStream: (session, type) => this.#openStream(session, type),
-      counters: (stream) => this.#engine.counters(stream.handle),
       holderOf: (address, port) => this.#holders.get(holderKey(address, port)) ?? null,
       count: this.#count,
       ended: (session) => this.#ended(session),
@@ -170,7 +169,10 @@ export class MediaSessions {
       outer: this.#pool("outer", outer.bindAddress),
       inner: this.#pool("inner", inner.bindAddress),
     };
-    const closed = (stream: MediaStream) => this.#streamClosed(stream);
+    const closed = (stream: MediaStream): void => {
+      this.#streamClosed(stream);
+      session.streamClosed(stream);
+    };
     const places = { engine: this.#engine, random: this.#random, type, pools, addresses, closed };
     try {
       const stream = await openStream(places);

@@ -18,6 +18,7 @@ function remote(port: number) {
     rtcpPort: port + 1,
     rtcpAddress: null,
     carries: "rtp",
+    codecs: [{ payloadType: 0, name: "PCMU", clockRate: 8000 }],
     isHeld: false,
     direction: "sendrecv",
   } as const;

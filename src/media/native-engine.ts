@@ -128,6 +128,7 @@ export class NativeEngine implements MediaEngine {
    * A fault of ours costs one packet, not the process with all its calls; it is counted and shown.
    */
   #receiveRtp(leg: RelayLeg, bytes: Uint8Array, address: string, port: number): number {
+    this.#relay.arrivalMs = this.#clock.now();
     try {
       return this.#relay.receiveRtp(leg, bytes, bytes.length, address, port);
     } catch {
@@ -136,6 +137,7 @@ export class NativeEngine implements MediaEngine {
   }
 
   #receiveRtcp(leg: RelayLeg, bytes: Uint8Array, address: string, port: number): number {
+    this.#relay.arrivalMs = this.#clock.now();
     try {
       return this.#relay.receiveRtcp(leg, bytes, bytes.length, address, port);
     } catch {

@@ -4,7 +4,7 @@
  */
 import type { LoopSocket, PacketLoop } from "../io/packet-loop.ts";
 import { DROP } from "./counters.ts";
-import type { LegName, StreamHandle } from "./engine.ts";
+import type { StreamHandle } from "./engine.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
 import { type RelayLeg, RelayStream } from "./relay-leg.ts";
 import type { StreamSlab } from "./stream-slab.ts";
@@ -33,41 +33,58 @@ export class PacketStreams {
   readonly #loop: PacketLoop<PacketPort>;
   readonly #relay: Relay;
   readonly #slab: StreamSlab;
+  readonly #owner: number;
   readonly #nowMs: () => number;
+  readonly #elapsedMs: () => number;
   readonly #streams = new Map<StreamHandle, Stream>();
-  #tickedMs = 0;
-  #publishedMs = 0;
+  #tickedMs = -Infinity;
+  #publishedMs = -Infinity;
 
   constructor(o: {
     loop: PacketLoop<PacketPort>;
     relay: RelayOptions;
     slab: StreamSlab;
+    /** Its number in the slab while it may go on. */
+    owner: number;
     nowMs: () => number;
+    /** For differences; read once a turn. */
+    elapsedMs: () => number;
   }) {
     this.#loop = o.loop;
     this.#relay = new Relay(o.relay);
     this.#slab = o.slab;
+    this.#owner = o.owner;
     this.#nowMs = o.nowMs;
+    this.#elapsedMs = o.elapsedMs;
   }
 
   /** The answer, null = none. */
   take(messages: readonly ToThread[]): FromThread | null {
     const handles: StreamHandle[] = [];
+    const failed: StreamHandle[] = [];
     for (const message of messages) {
-      if (message.do === "open") this.#open(message);
-      else if (message.do === "configure") this.#configure(message);
+      if (message.do === "open") {
+        if (!this.#open(message)) failed.push(message.handle);
+      } else if (message.do === "configure") this.#configure(message);
       else if (message.do === "close") {
         this.#close(message.handle);
         handles.push(message.handle);
       }
     }
-    return handles.length === 0 ? null : { did: "close", handles };
+    return handles.length + failed.length === 0 ? null : { did: "close", handles, failed };
   }
 
-  /** Relays what has come and what comes within `timeoutMs`; returns early when somebody wakes the loop. */
-  turn(timeoutMs: number): void {
-    this.#loop.turn(timeoutMs, this.#ready);
+  /**
+   * Relays what has come and what comes within `timeoutMs`. False = somebody woke the loop: there are messages.
+   * Throws when the control side has given this thread up and another one goes on.
+   */
+  turn(timeoutMs: number): boolean {
+    this.#relay.arrivalMs = -1;
+    const isAlone = this.#loop.turn(timeoutMs, this.#ready);
+    if (this.#slab.owner !== this.#owner) throw new Error("this thread was given up");
+    this.#slab.countTurn();
     this.#keepTime();
+    return isAlone;
   }
 
   /** For readers that cannot wait for the next turn. */
@@ -76,24 +93,27 @@ export class PacketStreams {
     this.#slab.drops.set(this.#relay.drops);
   }
 
-  #open({ handle, slot, fds }: Extract<ToThread, { do: "open" }>): void {
+  /** False: not all of its sockets can be watched, and now none is; the control side says so. */
+  #open({ handle, slot, fds }: Extract<ToThread, { do: "open" }>): boolean {
     const relay = new RelayStream();
-    const watch = (leg: LegName): PairOfSockets => this.#watchPair(relay[leg], fds[leg]);
-    const outer = watch("outer");
-    const inner = watch("inner");
+    const outer = this.#watchPair(relay.outer, fds.outer);
+    const inner = outer === null ? null : this.#watchPair(relay.inner, fds.inner);
+    if (outer === null || inner === null) {
+      for (const socket of outer ?? []) this.#loop.forget(socket);
+      return false;
+    }
     join(outer, inner);
     join(inner, outer);
-    const sockets = [...outer, ...inner];
-    // Not cleared here: after another thread's death its numbers are all there is, until this one publishes.
-    this.#streams.set(handle, { slot, relay, sockets });
+    this.#streams.set(handle, { slot, relay, sockets: [...outer, ...inner] });
+    return true;
   }
 
-  /** A socket that cannot be watched would make a call silent without a word. */
-  #watchPair(leg: RelayLeg, fds: PairFds): PairOfSockets {
+  #watchPair(leg: RelayLeg, fds: PairFds): PairOfSockets | null {
     const rtp = this.#loop.watch(fds.rtp, { leg, isRtcp: false, far: null, farRtcp: null });
     const rtcp = this.#loop.watch(fds.rtcp, { leg, isRtcp: true, far: null, farRtcp: null });
-    if (rtp === null || rtcp === null) throw new Error("a media socket cannot be watched");
-    return [rtp, rtcp];
+    if (rtp !== null && rtcp !== null) return [rtp, rtcp];
+    for (const socket of [rtp, rtcp]) if (socket !== null) this.#loop.forget(socket);
+    return null;
   }
 
   #configure(o: Extract<ToThread, { do: "configure" }>): void {
@@ -102,9 +122,12 @@ export class PacketStreams {
     const leg = stream.relay[o.leg];
     this.#relay.tick(this.#nowMs());
     this.#relay.configure(leg, o.settings);
-    if (o.positions === null) return;
-    leg.inbound?.context.resume(o.positions.inbound);
-    leg.outbound?.context.resume(o.positions.outbound);
+    if (o.positions !== null) {
+      leg.inbound?.context.resume(o.positions.inbound);
+      leg.outbound?.context.resume(o.positions.outbound);
+    }
+    // At once: the position of a former key would lock a successor out of this one.
+    this.#slab.write(stream.slot, stream.relay);
   }
 
   #close(handle: StreamHandle): void {
@@ -116,6 +139,7 @@ export class PacketStreams {
   readonly #ready = (socket: LoopSocket<PacketPort>): void => {
     const length = this.#loop.receive(socket);
     if (length < 0) return;
+    if (this.#relay.arrivalMs < 0) this.#relay.arrivalMs = this.#elapsedMs();
     try {
       this.#packet(socket, length);
     } catch {
@@ -141,12 +165,12 @@ export class PacketStreams {
   }
 
   #keepTime(): void {
-    const now = this.#nowMs();
-    // The clock may be set back.
-    if (Math.abs(now - this.#tickedMs) < TICK_MS) return;
+    const { arrivalMs } = this.#relay;
+    const now = arrivalMs < 0 ? this.#elapsedMs() : arrivalMs;
+    if (now - this.#tickedMs < TICK_MS) return;
     this.#tickedMs = now;
-    this.#relay.tick(now);
-    if (Math.abs(now - this.#publishedMs) < PUBLISH_MS) return;
+    this.#relay.tick(this.#nowMs());
+    if (now - this.#publishedMs < PUBLISH_MS) return;
     this.#publishedMs = now;
     this.publish();
   }

@@ -38,6 +38,7 @@ const remote = (address: string, rtpPort: number, carries: Carried) =>
     isHeld: false,
     direction: "sendrecv",
     carries,
+    codecs: [],
   }) as const;
 
 function outer(carries: Carried, keys: LegKeys = PLAIN): LegSettings {

@@ -4,6 +4,8 @@
  * (answers) only.
  */
 import { isInNetworks, type NetworkSet } from "../config/address-class.ts";
+import { PeerReports } from "../rtp/peer-reports.ts";
+import { Reception } from "../rtp/reception.ts";
 import { SrtpContext } from "../rtp/srtp-context.ts";
 import { type LegCounters, type LegView, makeLegCounters } from "./counters.ts";
 import type { LegCrypto, LegSettings } from "./engine.ts";
@@ -19,6 +21,9 @@ export class Channel {
   window = 0;
   inWindow = 0;
   strangersInWindow = 0;
+  /** The source that was told outside; a source rarely changes, and is told many times a second. */
+  toldAddress = "";
+  toldPort = 0;
 
   constructor(readonly latch: Latch) {}
 }
@@ -30,6 +35,8 @@ export class RelayLeg {
   readonly rtp: Channel;
   readonly rtcp: Channel;
   readonly counters: LegCounters = makeLegCounters();
+  readonly reception = new Reception();
+  readonly reports = new PeerReports();
   /** Null until the first answer: nothing is learnt and nothing sent. */
   settings: LegSettings | null = null;
   /** RTCP comes and goes at the RTP port (RFC 5761). */
@@ -47,6 +54,11 @@ export class RelayLeg {
   newestRtcpIndex = -1;
   allowed: NetworkSet | null = null;
   forbidden: NetworkSet | null = null;
+  /** What the last packet was called, and what was last spoken; -1 = nothing yet. */
+  packetType = -1;
+  payloadType = -1;
+  /** Of the clock of `packetType`; 0 = not known. */
+  msPerTick = 0;
   #peer: RelayLeg | null = null;
 
   constructor() {
@@ -70,10 +82,29 @@ export class RelayLeg {
     return this.allowed === null || isInNetworks(address, this.allowed);
   }
 
+  /** SSRC that was heard last. */
+  get ssrc(): number {
+    return this.reception.ssrc;
+  }
+
+  /** A peer sends what we offered it with the other peer's numbers (RFC 3264 §6.1); few have numbers of their own. */
+  turnTo(payloadType: number): void {
+    this.packetType = payloadType;
+    const clockRate =
+      clockRateOf(this.peer.settings, payloadType) ?? clockRateOf(this.settings, payloadType);
+    this.msPerTick = clockRate === undefined || clockRate === 0 ? 0 : 1000 / clockRate;
+    if (clockRate !== 0) this.payloadType = payloadType;
+  }
+
   view(): LegView {
-    const { rtp, rtcp, counters } = this;
+    const { rtp, rtcp, counters, reception, reports, payloadType } = this;
+    const { expected, lost, duplicates, reordered, jitterMs } = reception;
     return {
       ...counters,
+      ...{ expected, lost, duplicates, reordered, jitterMs, payloadType },
+      roundTripMs: reports.roundTripMs,
+      peerLost: reports.lost,
+      peerJitterMs: reports.jitterTicks * this.peer.msPerTick,
       moves: rtp.latch.moves,
       latched: sourceOf(rtp.latch),
       latchedRtcp: sourceOf(rtcp.latch),
@@ -98,6 +129,8 @@ export function configureLeg(
   o: { nowMs: number; maxSsrcs: number },
 ): void {
   leg.settings = settings;
+  leg.packetType = -1;
+  leg.peer.packetType = -1;
   leg.isMux = settings.carries === "rtp-mux";
   leg.isUdptl = settings.carries === "udptl";
   leg.allowed =
@@ -115,6 +148,14 @@ export function configureLeg(
     early: settings.earlyRtcp,
   };
   leg.rtcp.latch.configure(forRtcp, o.nowMs);
+}
+
+/** Undefined = this SDP does not name it. */
+function clockRateOf(settings: LegSettings | null, payloadType: number): number | undefined {
+  const { clocks = [] } = settings ?? {};
+  for (let at = 0; at < clocks.length; at += 2)
+    if (clocks[at] === payloadType) return clocks[at + 1];
+  return undefined;
 }
 
 function takeInbound(

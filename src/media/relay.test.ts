@@ -20,6 +20,7 @@ const INSTANCE = "10.0.1.10";
 function settings(o: Partial<LegSettings> = {}): LegSettings {
   return {
     carries: "rtp",
+    clocks: [0, 8000],
     signalled: { address: PHONE, port: 4000 },
     signalledRtcp: { address: PHONE, port: 4001 },
     sipSource: PHONE,

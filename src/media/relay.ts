@@ -4,7 +4,7 @@
  * reason. Order of the checks: source, header, ceiling, replay, authentication, decryption, latch.
  * Each leg has RTCP at its own port or at that of RTP (RFC 5761), whatever the other does.
  */
-import { isRtcp, isRtp, rtpHeaderBytes, sequenceNumber, ssrc } from "../rtp/packet.ts";
+import { isRtcp, isRtp, payloadType, rtpHeaderBytes, sequenceNumber, ssrc } from "../rtp/packet.ts";
 import { packetScratch } from "../rtp/packet-scratch.ts";
 import { DROP, DROP_REASONS } from "./counters.ts";
 import type { LegSettings } from "./engine.ts";
@@ -41,6 +41,8 @@ export class Relay {
   output: Uint8Array = EMPTY;
   /** It leaves from the peer's RTCP port, to leg.peer.rtcp.latch's target; else from the RTP port. */
   isForRtcpPort = false;
+  /** When the packet came that is given next, on a clock that is never set; finer than tick(). */
+  arrivalMs = 0;
   /** Drops of all streams, by DROP. */
   readonly drops = new Float64Array(DROP_REASONS.length);
   #nowMs = 0;
@@ -84,7 +86,7 @@ export class Relay {
     if (leg.inbound === null) return this.#pass(leg, packet, length);
     packetScratch.load(packet, length);
     const clearLength = this.#unprotect(leg, length);
-    if (clearLength === 0) return 0;
+    if (clearLength === 0) return this.#noteRefused(leg, isSource, address);
     this.#learnAuthentic(latch, isSource, this.#isNewest(leg), address, port);
     return this.#pass(leg, packetScratch.bytes, clearLength);
   }
@@ -131,7 +133,7 @@ export class Relay {
     if (leg.inbound === null) return this.#passRtcp(leg, packet, length);
     packetScratch.load(packet, length);
     const clearLength = this.#unprotectRtcp(leg, length);
-    if (clearLength === 0) return 0;
+    if (clearLength === 0) return this.#noteRefused(leg, isSource, address);
     const index = leg.inbound.context.receivedRtcpIndex;
     const isNewest = index > leg.newestRtcpIndex;
     if (isNewest) leg.newestRtcpIndex = index;
@@ -179,9 +181,9 @@ export class Relay {
   ): number {
     const { latch } = channel;
     const isPlain = leg.inbound === null;
-    if (!isSource && !leg.isAllowed(address)) return DROP["foreign-source"];
+    if (!isSource && !leg.isAllowed(address)) return foreign(leg, "foreign-source");
     if (isPlain && !(isSource && latch.isFinal) && !latch.accept(address, port, this.#nowMs)) {
-      return DROP["foreign-source"];
+      return foreign(leg, "foreign-source");
     }
     if (channel.window !== this.#window) {
       channel.window = this.#window;
@@ -189,11 +191,19 @@ export class Relay {
       channel.strangersInWindow = 0;
     }
     const { packetsPerSecond } = this.options;
-    const isExcess =
-      isSource || isPlain || isNamed(leg, address)
-        ? ++channel.inWindow > packetsPerSecond
-        : ++channel.strangersInWindow > packetsPerSecond / STRANGERS_PART;
-    return isExcess ? DROP.excess : -1;
+    if (isSource || isPlain || isNamed(leg, address)) {
+      return ++channel.inWindow > packetsPerSecond ? DROP.excess : -1;
+    }
+    const isExcess = ++channel.strangersInWindow > packetsPerSecond / STRANGERS_PART;
+    return isExcess ? foreign(leg, "excess") : -1;
+  }
+
+  /** Counted as dropped already; gives 0. */
+  #noteRefused(leg: RelayLeg, isSource: boolean, address: string): 0 {
+    if (isSource || isNamed(leg, address)) return 0;
+    leg.counters.foreign++;
+    leg.counters.foreignRefused++;
+    return 0;
   }
 
   /**
@@ -248,6 +258,8 @@ export class Relay {
     leg.counters.packets++;
     leg.counters.octets += length;
     leg.counters.lastSeenMs = this.#nowMs;
+    if (payloadType(packet) !== leg.packetType) leg.turnTo(payloadType(packet));
+    leg.reception.note(packet, this.arrivalMs, leg.msPerTick);
     const { peer } = leg;
     if (peer.rtp.latch.targetPort === 0) return this.#dropUnsendable(peer);
     this.isForRtcpPort = false;
@@ -261,6 +273,7 @@ export class Relay {
   #passRtcp(leg: RelayLeg, packet: Uint8Array, length: number): number {
     leg.counters.rtcpPackets++;
     const { peer } = leg;
+    leg.reports.note(packet, length, this.arrivalMs, peer);
     const { latch } = peer.isMux ? peer.rtp : peer.rtcp;
     if (latch.targetPort === 0) return this.#dropUnsendable(peer);
     this.isForRtcpPort = !peer.isMux;
@@ -281,6 +294,11 @@ export class Relay {
     else this.output = packet.length === length ? packet : packet.subarray(0, length);
     return length;
   }
+}
+
+function foreign(leg: RelayLeg, reason: "foreign-source" | "excess"): number {
+  leg.counters.foreign++;
+  return DROP[reason];
 }
 
 /**

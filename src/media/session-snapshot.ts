@@ -3,8 +3,8 @@
  * SDP said beside what was learnt, and what was counted. Plain data, no keys.
  */
 import type { Endpoint } from "../io/types.ts";
-import type { LegView, StreamCounters } from "./counters.ts";
-import type { LegName } from "./engine.ts";
+import type { LegView } from "./counters.ts";
+import { type LegName, otherLeg } from "./engine.ts";
 import type { MediaStream } from "./media-stream.ts";
 
 export type LegSnapshot = LegView & {
@@ -14,11 +14,16 @@ export type LegSnapshot = LegView & {
   readonly signalled: Endpoint | null;
   /** Encrypted with keys of ours; false where SRTP is passed through. */
   readonly isSrtp: boolean;
+  /** What `payloadType` is called in SDP; null = nothing came, or nobody named it. */
+  readonly codec: string | null;
 };
 
 /** `type` as in the m= line. */
 export type StreamSnapshot = {
   readonly type: string;
+  readonly isOpen: boolean;
+  /** Either side had asked the other to be quiet. */
+  readonly isOnHold: boolean;
   readonly outer: LegSnapshot;
   readonly inner: LegSnapshot;
 };
@@ -27,14 +32,30 @@ export type SessionSnapshot = {
   readonly callId: string;
   readonly instance: string;
   readonly isOnHold: boolean;
+  /** Closed ones first, of which only the latest few are kept. */
   readonly streams: readonly StreamSnapshot[];
 };
 
-export function snapshotOf(stream: MediaStream, counters: StreamCounters): StreamSnapshot {
+/** Null = its engine knows nothing of it. */
+export function snapshotOf(stream: MediaStream): StreamSnapshot | null {
+  const { counters, type, isOpen, isOnHold } = stream;
+  if (counters === null) return null;
   const legOf = (leg: LegName): LegSnapshot => {
-    const applied = stream.applied(leg);
-    const signalled = applied?.settings.signalled ?? null;
-    return { ...counters[leg], signalled, isSrtp: (applied?.settings.inbound ?? null) !== null };
+    const settings = stream.applied(leg)?.settings ?? null;
+    const isSrtp = (settings?.inbound ?? null) !== null;
+    const { [leg]: view } = counters;
+    const codec = codecOf(stream, leg, view.payloadType);
+    return { ...view, signalled: settings?.signalled ?? null, isSrtp, codec };
   };
-  return { type: stream.type, outer: legOf("outer"), inner: legOf("inner") };
+  return { type, isOpen, isOnHold, outer: legOf("outer"), inner: legOf("inner") };
+}
+
+/** By the SDP it was sent, else by its own (RelayLeg.turnTo). */
+function codecOf(stream: MediaStream, leg: LegName, payloadType: number): string | null {
+  for (const side of [otherLeg(leg), leg]) {
+    const codecs = stream.applied(side)?.remote.codecs ?? [];
+    const codec = codecs.find((one) => one.payloadType === payloadType);
+    if (codec !== undefined) return codec.name;
+  }
+  return null;
 }

@@ -44,7 +44,7 @@ export class SessionStreams {
 
   /** Either side has asked the other to be quiet on some stream. */
   get isOnHold(): boolean {
-    return this.#known().some((stream) => isHeldBy(stream, "outer") || isHeldBy(stream, "inner"));
+    return this.#known().some((stream) => stream.isOnHold);
   }
 
   /** The offer of the other side that an answer of this one is for. */
@@ -142,9 +142,4 @@ export class SessionStreams {
 
 function appliedOf(stream: MediaStream): Readonly<ByLeg<AppliedLeg | null>> {
   return { outer: stream.applied("outer"), inner: stream.applied("inner") };
-}
-
-function isHeldBy(stream: MediaStream, leg: LegName): boolean {
-  const applied = stream.applied(leg);
-  return applied !== null && applied.remote.direction !== "sendrecv";
 }

@@ -9,7 +9,13 @@ export type PairFds = { readonly rtp: number; readonly rtcp: number };
 /** Sent several at once, in order. */
 export type ToThread =
   /** First of all. `memory` is that of a StreamSlab. */
-  | { readonly do: "start"; readonly memory: SharedArrayBuffer; readonly relay: RelayOptions }
+  | {
+      readonly do: "start";
+      readonly memory: SharedArrayBuffer;
+      /** Its number in that memory while it may go on. */
+      readonly owner: number;
+      readonly relay: RelayOptions;
+    }
   | {
       readonly do: "open";
       readonly handle: StreamHandle;
@@ -30,5 +36,9 @@ export type ToThread =
 export type FromThread =
   /** `ownFds`: to be closed when the thread has died. */
   | { readonly did: "start"; readonly wakeFd: number; readonly ownFds: readonly number[] }
-  /** The descriptors are no longer looked at. */
-  | { readonly did: "close"; readonly handles: readonly StreamHandle[] };
+  /** The descriptors are no longer looked at. `failed`: they could not be watched from the start. */
+  | {
+      readonly did: "close";
+      readonly handles: readonly StreamHandle[];
+      readonly failed: readonly StreamHandle[];
+    };

@@ -16,6 +16,7 @@ import { advertisedTo, facing } from "./addresses.ts";
 import { Admission } from "./admission.ts";
 import { Bindings } from "./bindings.ts";
 import { Border } from "./border.ts";
+import { CallHistory } from "./call-history.ts";
 import { CallLimits } from "./call-limits.ts";
 import { Calls } from "./calls.ts";
 import type { Core } from "./core.ts";
@@ -91,6 +92,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     clock,
     log,
     media,
+    history: new CallHistory({ clock, limit: () => limits().callHistory }),
     maximum: () => limits().dialogs,
     ended: (call) => callLimits.ended(call),
     changed: (call) => remembered.callChanged(call),

@@ -14,6 +14,8 @@ import type { MediaSessions } from "../media/media-sessions.ts";
 import type { FlowTarget } from "../sip/flow-token.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { tagOf } from "../sip/name-addr.ts";
+import { type CallHistory, logFieldsOf } from "./call-history.ts";
+import { aorOf } from "./registration.ts";
 
 export type Call = {
   readonly key: string;
@@ -22,6 +24,9 @@ export type Call = {
   /** From tag of its INVITE. */
   readonly callerTag: string;
   readonly instance: string;
+  /** user@host; null = not known since a restart. */
+  readonly from: string | null;
+  readonly to: string | null;
   /** How the phone is reached, for requests that come without a token. */
   readonly phone: FlowTarget;
   /** Where the phone has spoken from since, when its token cannot say it. */
@@ -37,6 +42,9 @@ export type Call = {
   readonly established: Set<string>;
   /** An offer that came in a response: its answer comes in the ACK or PRACK of this side. */
   answerExpectedFrom: LegName | null;
+  readonly begunAtMs: number;
+  /** Its first 2xx; null = none yet. */
+  answeredAtMs: number | null;
   touchedAtMs: number;
 };
 
@@ -47,7 +55,7 @@ const TOUCH_MS = 3600 * 1000;
 
 type NewCall = Pick<
   Call,
-  "callId" | "callerSide" | "callerTag" | "instance" | "phone" | "sessionRequest"
+  "callId" | "callerSide" | "callerTag" | "instance" | "from" | "to" | "phone" | "sessionRequest"
 >;
 
 /** Of one instance; an INVITE that still rings counts as one dialog. */
@@ -57,6 +65,7 @@ export class Calls {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #media: MediaSessions;
+  readonly history: CallHistory;
   readonly #maximum: () => number;
   readonly #ended: (call: Call) => void;
   readonly #changed: (call: Call) => void;
@@ -68,6 +77,7 @@ export class Calls {
     readonly clock: Clock;
     readonly log: Log;
     readonly media: MediaSessions;
+    readonly history: CallHistory;
     readonly maximum: () => number;
     readonly ended: (call: Call) => void;
     /** What has to outlive a restart: it is established, moved or gone. */
@@ -76,6 +86,7 @@ export class Calls {
     this.#clock = o.clock;
     this.#log = o.log;
     this.#media = o.media;
+    this.history = o.history;
     this.#maximum = o.maximum;
     this.#ended = o.ended;
     this.#changed = o.changed;
@@ -114,19 +125,20 @@ export class Calls {
   ): Call {
     const callId = request.headers.get("call-id") ?? "";
     const callerTag = tagOf(request.headers.get("from") ?? "") ?? "";
-    return this.#begin({ callId, callerSide, callerTag, ...o });
+    const [from, to] = [userOf(request, "from"), userOf(request, "to")];
+    return this.#begin({ callId, callerSide, callerTag, from, to, ...o });
   }
 
   /** One that the last process knew; null: full, or long dead. Its media comes back with its next offer. */
   restore(
-    o: NewCall &
+    o: Omit<NewCall, "from" | "to"> &
       Pick<Call, "movedTo" | "target" | "touchedAtMs"> & {
         readonly established: readonly string[];
       },
   ): Call | null {
     const { movedTo, target, touchedAtMs, established, ...known } = o;
     if (this.isFull || touchedAtMs < this.#clock.now() - IDLE_MS) return null;
-    const call = this.#begin(known);
+    const call = this.#begin({ ...known, from: null, to: null });
     Object.assign(call, { movedTo, target, touchedAtMs });
     for (const tag of established) this.established(call, tag);
     return call;
@@ -146,6 +158,8 @@ export class Calls {
       answerExpectedFrom: null,
       movedTo: null,
       begunOn: null,
+      begunAtMs: this.#clock.now(),
+      answeredAtMs: null,
       touchedAtMs: this.#clock.now(),
     };
     this.#byKey.set(key, [...beside, call]);
@@ -193,6 +207,7 @@ export class Calls {
   /** A 2xx has made a dialog of it. */
   established(call: Call, toTag: string): void {
     call.established.add(toTag);
+    call.answeredAtMs ??= this.#clock.now();
     this.#changed(call);
   }
 
@@ -234,10 +249,13 @@ export class Calls {
     else this.#byKey.set(call.key, beside);
     this.#size--;
     call.session?.release();
+    const report = this.history.ended(call, reason);
     call.session = null;
     this.#ended(call);
     this.#changed(call);
-    this.#log.info("call-ended", { instance: call.instance, callId: call.callId, reason });
+    const figures = report === null ? {} : logFieldsOf(report);
+    const { instance, callId } = call;
+    this.#log.info("call-ended", { instance, callId, reason, ...figures });
   }
 
   /** Forgets dialogs that nobody has touched for a day. */
@@ -272,6 +290,15 @@ export function isSamePhone(left: FlowTarget, right: FlowTarget): boolean {
   if (left.kind !== right.kind || left.id !== right.id) return false;
   if (left.kind === "binding") return true;
   return left.udp?.address === right.udp?.address && left.udp?.port === right.udp?.port;
+}
+
+/** Null = nobody that can be told. */
+function userOf({ headers }: SipRequest, name: "from" | "to"): string | null {
+  try {
+    return aorOf(headers.get(name) ?? "");
+  } catch {
+    return null;
+  }
 }
 
 function keyOf(instance: string, callId: string, callerSide: LegName, callerTag: string): string {

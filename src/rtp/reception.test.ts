@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { writeUint32 } from "./packet.ts";
 import { Reception } from "./reception.ts";
 
-const TICKS = 8;
+const MS_PER_TICK = 1 / 8;
 const packet = new Uint8Array(12);
 
 type Sent = { sequence: number; ssrc?: number; atMs?: number; time?: number };
@@ -11,7 +11,7 @@ function note(reception: Reception, { sequence, ssrc = 1, atMs, time }: Sent): v
   packet.set([0x80, 0, (sequence >> 8) & 255, sequence & 255]);
   writeUint32(packet, 4, (time ?? sequence * 160) >>> 0);
   writeUint32(packet, 8, ssrc);
-  reception.note(packet, atMs ?? sequence * 20, TICKS);
+  reception.note(packet, atMs ?? sequence * 20, MS_PER_TICK);
 }
 
 function after(sent: readonly (number | Sent)[]): Reception {

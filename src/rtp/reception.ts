@@ -49,8 +49,8 @@ export class Reception {
     return Math.max(0, this.expected - this.received);
   }
 
-  /** One packet, decrypted or not. `ticksPerMs` of its codec's clock; 0 = without jitter. */
-  note(packet: Uint8Array, arrivalMs: number, ticksPerMs: number): void {
+  /** One packet, decrypted or not. `msPerTick` of its codec's clock; 0 = not known, without jitter. */
+  note(packet: Uint8Array, arrivalMs: number, msPerTick: number): void {
     if (ssrc(packet) !== this.#source.ssrc) this.#turnTo(packet, arrivalMs);
     const source = this.#source;
     const sequence = sequenceNumber(packet);
@@ -61,8 +61,8 @@ export class Reception {
     const ticks = (time - source.timestamp) | 0;
     // Packets of one frame, or of one key press, share a timestamp and say nothing of the way they came.
     if (ticks === 0) return;
-    if (ticksPerMs > 0) {
-      const difference = Math.abs(arrivalMs - source.arrivalMs - ticks / ticksPerMs);
+    if (msPerTick > 0) {
+      const difference = Math.abs(arrivalMs - source.arrivalMs - ticks * msPerTick);
       if (difference < JUMP_MS) this.jitterMs += (difference - this.jitterMs) / 16;
     }
     source.timestamp = time;

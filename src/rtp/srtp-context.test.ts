@@ -4,6 +4,7 @@ import { slowKeys, slowProtect } from "../../test/vectors/slow-srtp.ts";
 import type { CryptoSuite } from "./crypto-suite.ts";
 import { packetScratch } from "./packet-scratch.ts";
 import { SrtpContext } from "./srtp-context.ts";
+import { POSITION_CELLS } from "./srtp-position.ts";
 
 const SUITE: CryptoSuite = "AES_CM_128_HMAC_SHA1_80";
 const key = Buffer.from(vectors.masterKey + vectors.masterSalt, "hex");
@@ -297,6 +298,42 @@ test("a source that starts its numbers again goes on with the next ones", () => 
   expect(relay(102)).toBe("replay");
 });
 
+function positionOf(died: SrtpContext): Float64Array {
+  const cells = new Float64Array(POSITION_CELLS + 2).fill(7, POSITION_CELLS);
+  died.writePosition(cells, 0);
+  expect([...cells.subarray(POSITION_CELLS)]).toEqual([7, 7]);
+  return cells;
+}
+
+test("every SSRC of a leg goes on where it was, not only the one heard last", () => {
+  const died = context();
+  const ssrcs = Array.from({ length: 16 }, (_, at) => at);
+  const packets = ssrcs.map((ssrc) => signed(100, 0, ssrc));
+  for (const packet of packets) expect(unprotect(died, packet)).not.toBe("replay");
+  const receiver = context();
+  receiver.resume(positionOf(died));
+  expect(packets.map((packet) => unprotect(receiver, packet))).toEqual(ssrcs.map(() => "replay"));
+  expect(unprotect(receiver, signed(101, 0, 3))).not.toBe("replay");
+  const sent = context();
+  for (const ssrc of ssrcs) protect(sent, rtp(100, ssrc));
+  const sender = context();
+  sender.resume(positionOf(sent));
+  expect(ssrcs.map((ssrc) => protect(sender, rtp(100, ssrc)))).toEqual(ssrcs.map(() => "replay"));
+});
+
+test("fewer SSRCs than before leave none of the older ones behind", () => {
+  const cells = new Float64Array(POSITION_CELLS);
+  const many = context();
+  for (const ssrc of [1, 2, 3]) protect(many, rtp(5, ssrc));
+  many.writePosition(cells, 0);
+  const one = context();
+  protect(one, rtp(9, 1));
+  one.writePosition(cells, 0);
+  const next = context();
+  next.resume(cells);
+  expect(next.ssrcCount).toBe(1);
+});
+
 test("no index of a report is used twice, though the sender died before it noted any", () => {
   const report = Buffer.from("80c80006cafebabe0000000000000000000000000000000000000000", "hex");
   const sent = (sender: SrtpContext): number => {
@@ -306,7 +343,7 @@ test("no index of a report is used twice, though the sender died before it noted
     return Buffer.from(room).readUInt32BE(report.length) & 0x7fff_ffff;
   };
   const died = context();
-  const noted = died.position;
+  const noted = positionOf(died);
   const used = Array.from({ length: 300 }, () => sent(died));
   const next = context();
   next.resume(noted);
@@ -317,7 +354,7 @@ test("a source that has started again is numbered on, also by the next context",
   const died = context();
   for (const sequence of [20_000, 20_001, 10, 11, 12]) protect(died, rtp(sequence));
   const next = context();
-  next.resume(died.position);
+  next.resume(positionOf(died));
   // 11 went out as 20,002, 12 as 20,003.
   expect(Buffer.from(protect(next, rtp(13)), "hex").readUInt16BE(2)).toBe(20_004);
 });
@@ -325,7 +362,7 @@ test("a source that has started again is numbered on, also by the next context",
 test("a source that starts again while its position was not noted gets none of the old indexes", () => {
   const died = context();
   protect(died, rtp(20_000));
-  const noted = died.position;
+  const noted = positionOf(died);
   const used = [20_001, 20_002, 20_003].map((sequence) => protect(died, rtp(sequence)));
   expect(used).not.toContain("replay");
   const next = context();

@@ -9,6 +9,7 @@ import { PACKET_SCRATCH_BYTES, packetScratch } from "./packet-scratch.ts";
 import type { Refusal } from "./refusal.ts";
 import { SrtcpContext } from "./srtcp-context.ts";
 import { type CipherOptions, type RtpCipher, rtcpCipher, rtpCipher } from "./srtp-cipher.ts";
+import { resumePosition, writePosition } from "./srtp-position.ts";
 import { estimateRoc, type SsrcState, SsrcTable } from "./ssrc-table.ts";
 
 export type SrtpContextOptions = {
@@ -21,21 +22,6 @@ export type SrtpContextOptions = {
   readonly maxSsrcs?: number;
 };
 
-/** Plain numbers, so that they can be kept outside; -1 = no packet yet. */
-export type SrtpPosition = {
-  readonly ssrc: number;
-  readonly index: number;
-  /** Sending side: what is added to the source's sequence numbers (SsrcState). */
-  readonly offset: number;
-  readonly rtcpIndex: number;
-};
-
-/**
- * More than may have been sent since a position was noted: an index must never be used twice. Reports have
- * 2^31 of them; of RTP no more than what a receiver still takes for loss (MAX_DROPOUT, RFC 3550 §A.1).
- */
-const RTCP_SKIPPED = 65_536;
-const RTP_SKIPPED = 2000;
 const DEFAULT_MAX_SSRCS = 16;
 /** Room that a cipher may need behind the packet while it works (the ROC of RFC 3711 §4.2). */
 const WORK_BYTES = 4;
@@ -175,25 +161,14 @@ export class SrtpContext {
     this.#streams.expectRestart(RESTART_PACKETS);
   }
 
-  /** How far the stream that was used last has come; a context made anew goes on from there. */
-  get position(): SrtpPosition {
-    const latest = this.#streams.latest;
-    return {
-      ssrc: latest === null ? -1 : latest.ssrc,
-      index: latest === null ? -1 : latest.window.highest,
-      offset: latest === null ? 0 : latest.sequenceOffset,
-      rtcpIndex: this.#srtcp === null ? 0 : this.#srtcp.nextIndex,
-    };
+  /** Tells how far this context has come, in POSITION_CELLS cells from `at` (srtp-position.ts). */
+  writePosition(cells: Float64Array, at: number): void {
+    writePosition(cells, at, this.#streams, this.#srtcp === null ? 0 : this.#srtcp.nextIndex);
   }
 
   /** Before the first packet: nothing up to this position is taken or sent again. */
-  resume({ ssrc, index: highest, offset, rtcpIndex }: SrtpPosition): void {
-    this.#rtcp.nextIndex = rtcpIndex + RTCP_SKIPPED;
-    const stream = highest < 0 ? null : this.#streams.admit(ssrc);
-    if (stream === null) return;
-    stream.window.restart(highest);
-    stream.sequenceOffset = offset;
-    stream.skipped = RTP_SKIPPED;
+  resume(position: Float64Array): void {
+    this.#rtcp.nextIndex = resumePosition(position, this.#streams);
   }
 
   /** Index of the packet that unprotectRtcp() accepted last (RFC 3711 §3.4). */

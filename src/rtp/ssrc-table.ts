@@ -44,9 +44,9 @@ export class SsrcTable {
     return this.#states.size;
   }
 
-  /** The one that was used last. */
-  get latest(): SsrcState | null {
-    return this.#latest;
+  /** Those used last, in that order; as many as have keystream ahead. */
+  get recent(): readonly SsrcState[] {
+    return this.#active;
   }
 
   find(ssrc: number): SsrcState | null {

@@ -48,7 +48,12 @@ export function codecsOf(media: MediaDescription): readonly Codec[] {
   return [...byType.values()];
 }
 
+/** Payload type and clock rate in turn; rate 0: nothing that is spoken. For whoever only wants numbers. */
+export function clocksOf(codecs: readonly Codec[]): readonly number[] {
+  return codecs.flatMap((codec) => [codec.payloadType, isSpoken(codec) ? codec.clockRate : 0]);
+}
+
 /** Comfort noise and key presses come between the packets of the codec that speaks. */
-export function isSpoken({ name }: Codec): boolean {
+function isSpoken({ name }: Codec): boolean {
   return !/^(telephone-event|cn)$/i.test(name);
 }
