@@ -9,6 +9,8 @@ import { type InstanceDocument, instanceSchema } from "./instance.ts";
 import { type ProxyDocument, proxySchema } from "./proxy.ts";
 
 const FIRST_INSIDE_SIP_PORT = 15_060;
+/** Where XMPP servers serve BOSH and WebSocket by default. */
+const XMPP_HTTP_PORT = 5280;
 
 /** The whole document; an unknown key anywhere is an error. */
 export const configSchema = z.strictObject({
@@ -27,6 +29,7 @@ export type ConfigDocument = z.infer<typeof configSchema>;
 export type InstanceConfig = InstanceDocument & {
   web: { url: string };
   provisioning: { url: string };
+  xmpp: { httpUrl: string };
 };
 
 /** A proxy with its inside SIP port filled in. */
@@ -65,6 +68,7 @@ function resolveInstance(instance: InstanceDocument): InstanceConfig {
     ...instance,
     web: { ...instance.web, url: instance.web.url ?? url },
     provisioning: { url: instance.provisioning.url ?? url },
+    xmpp: { ...instance.xmpp, httpUrl: instance.xmpp.httpUrl ?? `${url}:${XMPP_HTTP_PORT}` },
   };
 }
 

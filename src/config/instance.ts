@@ -72,6 +72,12 @@ const webSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether /NAME is taken off the path before it is passed on. Default true."),
+  keepHost: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether the instance sees the Host that the client asked for, else that of its URL. Default true.",
+    ),
   verifyTls: verifyTls(),
   caPem: caPem(),
 });
@@ -96,6 +102,11 @@ const xmppSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("Whether BOSH and WebSocket are passed through the web port. Default false."),
+  httpUrl: baseUrl()
+    .optional()
+    .describe(
+      "Where /http-bind and /xmpp-websocket of the instance are. Default http://ADDRESS:5280.",
+    ),
 });
 
 /** One instance of the document. */

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { abuseLimits } from "./abuse-limits.ts";
 import { flowLimits } from "./flow-limits.ts";
+import { httpLimits } from "./http-limits.ts";
 import { xmppLimits } from "./xmpp-limits.ts";
 
 const seconds = (least: number, most: number) => z.number().min(least).max(most);
@@ -159,6 +160,7 @@ export const limitsSchema = z.strictObject({
   ...media,
   ...abuseLimits,
   ...flowLimits,
+  ...httpLimits,
   ...xmppLimits,
 });
 

@@ -81,6 +81,9 @@ const rtpPorts = (from: number, to: number) =>
     })
     .prefault({});
 
+/** Differentiated services code point (RFC 2474 section 3). */
+const dscp = (usual: number) => z.int().min(0).max(63).default(usual);
+
 const insideSchema = z.strictObject({
   address: ipAddress()
     .nullable()
@@ -194,6 +197,12 @@ const phones = {
     .describe(
       "How packets are relayed: loop (own threads, Linux), native, or auto. From the next start. Default auto.",
     ),
+  mediaDscp: dscp(46).describe(
+    "DSCP of media packets, 0 to 63; 46 = EF. From the next start. Default 46.",
+  ),
+  sipDscp: dscp(24).describe(
+    "DSCP of SIP packets, 0 to 63; 24 = CS3, 26 = AF31. From the next start. Default 24.",
+  ),
   rtpPorts: rtpPorts(30_000, 35_000).describe("UDP ports of media towards phones, in pairs."),
   phoneProvisioning: z
     .enum(["https-encrypted", "https", "http-and-https", "off"])
@@ -212,6 +221,10 @@ const clients = {
     .nullable()
     .default(null)
     .describe("Where the root of the web port redirects to. Default null = nowhere."),
+  redirectHttp: z
+    .boolean()
+    .default(true)
+    .describe("Whether HTTP (ports.webHttp) is redirected to HTTPS. Default true."),
   allowXmpp: z.boolean().default(true).describe("Whether XMPP clients are served. Default true."),
   manageInstances: z
     .enum(["web-ui-and-rest", "rest", "off"])
