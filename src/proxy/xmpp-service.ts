@@ -73,6 +73,11 @@ export class XmppService implements Service {
     return 0;
   }
 
+  /** Those included that do not talk with an instance yet. */
+  get connections(): number {
+    return this.#clients.size;
+  }
+
   /** Those that talk with their instance. */
   get clients(): number {
     return this.#spliced().length;
