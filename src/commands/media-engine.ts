@@ -18,6 +18,7 @@ const SCRIPT = isCompiled
 
 /** Rejects only where `loop` is asked for and cannot be had. */
 export const startMediaEngine: StartEngine = async ({ config, world, log, relay, count }) => {
+  const trafficClass = config.mediaDscp << 2;
   if (config.mediaEngine !== "native") {
     try {
       return await LoopEngine.start({
@@ -26,6 +27,7 @@ export const startMediaEngine: StartEngine = async ({ config, world, log, relay,
         streamsMax: config.limits.mediaSessions * 2,
         clock: world.clock,
         relay,
+        trafficClass,
         log,
         count,
       });
@@ -35,5 +37,6 @@ export const startMediaEngine: StartEngine = async ({ config, world, log, relay,
       log.warn("media-engine-native", { reason });
     }
   }
-  return new NativeEngine({ openDatagrams: world.openDatagrams, clock: world.clock, relay });
+  const { openDatagrams, clock } = world;
+  return new NativeEngine({ openDatagrams, clock, relay, trafficClass });
 };

@@ -4,7 +4,7 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import { setKeepAlive } from "./socket-options.ts";
+import { setKeepAlive, setTrafficClass } from "./socket-options.ts";
 import { isSameServer, serverTlsOptions } from "./tls-options.ts";
 import type {
   Connection,
@@ -18,6 +18,13 @@ import { listenError } from "./udp.ts";
 
 /** node:net's handle carries the descriptor; Bun's types leave it out. */
 type WithHandle = { readonly _handle?: { readonly fd?: number } | null };
+
+/** What a listener has its connections inherit, from their SYN-ACK on. */
+function mark(socket: net.Socket | net.Server, address: string, trafficClass?: number): void {
+  const fd = (socket as WithHandle)._handle?.fd;
+  if (fd === undefined || trafficClass === undefined) return;
+  setTrafficClass(fd, net.isIPv6(address), trafficClass);
+}
 
 /** TCP keep-alive, and no waiting for more to send. */
 export function keepAlive(socket: net.Socket): void {
@@ -118,6 +125,7 @@ export async function listenStream(options: ListenStreamOptions): Promise<Stream
   } catch (error) {
     throw listenError(error, protocol, local);
   }
+  mark(server, local.address, options.trafficClass);
   const bound = server.address();
   const port = bound !== null && typeof bound === "object" ? bound.port : local.port;
   const { identity, allowsTls10 } = options;
@@ -174,6 +182,7 @@ export function connectStream(options: ConnectStreamOptions): Promise<Connection
       settled = true;
       clearTimeout(deadline);
       keepAlive(socket);
+      mark(socket, options.local.address, options.trafficClass);
       attach(socket, options.events);
       resolve(wrap(socket, transport));
     });

@@ -80,6 +80,8 @@ export type ListenStreamOptions = {
   /** TLS 1.0 and 1.1 too; else 1.2 and up. */
   readonly allowsTls10?: boolean;
   readonly handshakeTimeoutMs: number;
+  /** IP_TOS byte, as of DatagramOptions. */
+  readonly trafficClass?: number;
   /** Asked for each connection before its handshake costs anything; false = closed at once. */
   readonly admits?: (remote: Endpoint) => boolean;
   readonly accept: (connection: Connection) => ConnectionEvents;
@@ -99,6 +101,8 @@ export type ConnectStreamOptions = {
     readonly caPem: string | null;
   };
   readonly timeoutMs: number;
+  /** IP_TOS byte, as of DatagramOptions. */
+  readonly trafficClass?: number;
   readonly events: ConnectionEvents;
 };
 

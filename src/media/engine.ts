@@ -105,8 +105,6 @@ export type MediaEngine = {
   stop(): void;
 };
 
-/** The IP_TOS byte of media: expedited forwarding (RFC 3246), DSCP 46. */
-export const EXPEDITED_FORWARDING = 0xb8;
 /** Of an RTP socket: a second of video while the thread is held up. */
 export const RECEIVE_BUFFER_BYTES = 1 << 20;
 

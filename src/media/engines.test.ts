@@ -12,9 +12,11 @@ import {
   openAnywhere,
   peer,
   seal,
+  TRAFFIC_CLASS,
   told,
 } from "../../test/flows/engine-ends.ts";
 import { rtcpPacket, rtpPacket } from "../../test/flows/media-ends.ts";
+import { trafficClassesAt } from "../../test/peers/traffic-class.ts";
 import { SrtpContext } from "../rtp/srtp-context.ts";
 import { type MediaEngine, PortTaken } from "./engine.ts";
 
@@ -66,6 +68,14 @@ describe.each(Object.keys(engines))("%s", (name) => {
     expect(await instance.next()).toEqual(fax);
     instance.send(fax, inner);
     expect(await phone.next()).toEqual(fax);
+  });
+
+  test("all that is sent is marked as it was configured", async () => {
+    const engine = await start();
+    const { outer, inner } = await openAnywhere(engine);
+    for (const port of [outer, outer + 1, inner, inner + 1]) {
+      expect(trafficClassesAt(port)).toEqual([TRAFFIC_CLASS]);
+    }
   });
 
   test("many calls at once do not mix", async () => {

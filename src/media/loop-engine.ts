@@ -3,11 +3,14 @@
  * and deaf to what the rest of the process does. Linux only. Control side: makes the sockets, gives each stream
  * to the thread with the fewest. A stream stays with its thread.
  */
-import { closePacketSocket, openPacketSocket } from "../io/packet-sockets.ts";
+import {
+  closePacketSocket,
+  openPacketSocket,
+  type PacketSocketOptions,
+} from "../io/packet-sockets.ts";
 import type { Clock, Endpoint } from "../io/types.ts";
 import { DROP_REASONS, dropsByReason, type StreamCounters } from "./counters.ts";
 import {
-  EXPEDITED_FORWARDING,
   isAddressMissing,
   type LegName,
   type LegSettings,
@@ -23,22 +26,28 @@ import type { PairFds } from "./thread-messages.ts";
 /** To start a thread and its packet loop. */
 const START_MS = 5000;
 
-export type LoopEngineOptions = MediaThreadOptions & { readonly threads: number };
+export type LoopEngineOptions = MediaThreadOptions & {
+  readonly threads: number;
+  /** The whole byte: DSCP << 2. */
+  readonly trafficClass: number;
+};
 
 export class LoopEngine implements MediaEngine {
   readonly name = "loop";
   readonly #threads: readonly MediaThread[];
   readonly #byHandle = new Map<StreamHandle, MediaThread>();
+  readonly #trafficClass: number;
   #nextHandle: StreamHandle = 1;
 
-  private constructor(threads: readonly MediaThread[]) {
+  private constructor(threads: readonly MediaThread[], trafficClass: number) {
     this.#threads = threads;
+    this.#trafficClass = trafficClass;
   }
 
   /** Resolves when all threads run. Rejects with one clear line, nothing left running. */
   static async start(o: LoopEngineOptions): Promise<LoopEngine> {
     const threads = Array.from({ length: o.threads }, () => new MediaThread(o));
-    const engine = new LoopEngine(threads);
+    const engine = new LoopEngine(threads, o.trafficClass);
     try {
       await within(o.clock, START_MS, Promise.all(threads.map(({ started }) => started)));
       return engine;
@@ -57,10 +66,10 @@ export class LoopEngine implements MediaEngine {
   }
 
   async open(pairs: Readonly<Record<LegName, LocalPair>>): Promise<StreamHandle> {
-    const outer = openPair("outer", pairs.outer);
+    const outer = openPair("outer", pairs.outer, this.#trafficClass);
     let inner: PairFds;
     try {
-      inner = openPair("inner", pairs.inner);
+      inner = openPair("inner", pairs.inner, this.#trafficClass);
     } catch (error) {
       closePair(outer);
       throw error;
@@ -95,19 +104,21 @@ export class LoopEngine implements MediaEngine {
   }
 }
 
-function openPair(leg: LegName, { address, rtpPort }: LocalPair): PairFds {
-  const rtp = bind(leg, { address, port: rtpPort }, RECEIVE_BUFFER_BYTES);
+function openPair(leg: LegName, { address, rtpPort }: LocalPair, trafficClass: number): PairFds {
+  const bound = { trafficClass, receiveBufferBytes: RECEIVE_BUFFER_BYTES };
+  const rtp = bind(leg, { address, port: rtpPort }, bound);
   try {
-    return { rtp, rtcp: bind(leg, { address, port: rtpPort + 1 }, null) };
+    const rtcp = bind(leg, { address, port: rtpPort + 1 }, { ...bound, receiveBufferBytes: null });
+    return { rtp, rtcp };
   } catch (error) {
     closePacketSocket(rtp);
     throw error;
   }
 }
 
-function bind(leg: LegName, local: Endpoint, receiveBufferBytes: number | null): number {
+function bind(leg: LegName, local: Endpoint, options: PacketSocketOptions): number {
   try {
-    return openPacketSocket(local, { trafficClass: EXPEDITED_FORWARDING, receiveBufferBytes });
+    return openPacketSocket(local, options);
   } catch (error) {
     throw isAddressMissing(error) ? error : new PortTaken(leg, error);
   }

@@ -13,7 +13,6 @@ import {
   openLoose,
   POISON,
   quiet,
-  RELAY,
   SCRIPT,
   seal,
 } from "../../test/flows/engine-ends.ts";
@@ -80,15 +79,13 @@ test("a thread that dies is started again: its calls go on, and nothing is taken
     },
   };
   const engine = await LoopEngine.start({
+    ...LOOP_OPTIONS,
     startThread: (listeners) => {
       const thread = startThread(SCRIPT, listeners);
       threads.push(thread);
       return thread;
     },
     threads: 1,
-    streamsMax: 64,
-    clock: systemClock,
-    relay: RELAY,
     log,
     count: (reason) => void events.push(reason),
   });

@@ -54,7 +54,7 @@ async function openAnywhere(engine: NativeEngine) {
 
 test("on real sockets of 127.0.0.1 a packet and a report go through, and the ports are free after close", async () => {
   const clock = new HandClock();
-  const engine = new NativeEngine({ clock, openDatagrams, relay: RELAY });
+  const engine = new NativeEngine({ clock, openDatagrams, relay: RELAY, trafficClass: 0xb8 });
   const { handle, outer, inner } = await openAnywhere(engine);
   const phone = await peer();
   const instance = await peer();
@@ -94,7 +94,7 @@ test("on real sockets of 127.0.0.1 a packet and a report go through, and the por
 test("a taken port names its leg and leaves nothing open", async () => {
   const network = new SimulatedNetwork();
   const world = network.world({ addresses: ["203.0.113.1", "10.0.1.1"] });
-  const engine = new NativeEngine({ ...world, relay: RELAY });
+  const engine = new NativeEngine({ ...world, relay: RELAY, trafficClass: 0xb8 });
   const pairs = {
     outer: { address: "203.0.113.1", rtpPort: 30_000 },
     inner: { address: "10.0.1.1", rtpPort: 20_000 },
@@ -116,7 +116,7 @@ test("a taken port names its leg and leaves nothing open", async () => {
 test("a send that fails is counted on the leg it was for", async () => {
   const network = new SimulatedNetwork();
   const world = network.world({ addresses: [LOOPBACK] });
-  const engine = new NativeEngine({ ...world, relay: RELAY });
+  const engine = new NativeEngine({ ...world, relay: RELAY, trafficClass: 0xb8 });
   const handle = await engine.open({
     outer: { address: LOOPBACK, rtpPort: 30_000 },
     inner: { address: LOOPBACK, rtpPort: 20_000 },

@@ -6,7 +6,6 @@
 import type { Clock, DatagramReceiver, Datagrams, OpenDatagrams, Timer } from "../io/types.ts";
 import { DROP, dropsByReason, type StreamCounters } from "./counters.ts";
 import {
-  EXPEDITED_FORWARDING,
   isAddressMissing,
   type LegName,
   type LegSettings,
@@ -35,11 +34,19 @@ export class NativeEngine implements MediaEngine {
   readonly #clock: Clock;
   readonly #openDatagrams: OpenDatagrams;
   readonly #relay: Relay;
+  readonly #trafficClass: number;
   readonly #streams = new Map<StreamHandle, OpenStream>();
   #nextHandle: StreamHandle = 1;
   #timer: Timer | null = null;
 
-  constructor(o: { clock: Clock; openDatagrams: OpenDatagrams; relay: RelayOptions }) {
+  constructor(o: {
+    clock: Clock;
+    openDatagrams: OpenDatagrams;
+    relay: RelayOptions;
+    /** The whole byte: DSCP << 2. */
+    trafficClass: number;
+  }) {
+    this.#trafficClass = o.trafficClass;
     this.#clock = o.clock;
     this.#openDatagrams = o.openDatagrams;
     this.#relay = new Relay(o.relay);
@@ -121,7 +128,8 @@ export class NativeEngine implements MediaEngine {
     receive: DatagramReceiver,
   ): Promise<Datagrams> {
     const local = { address, port };
-    return this.#openDatagrams({ local, receive, trafficClass: EXPEDITED_FORWARDING, ...buffer });
+    const trafficClass = this.#trafficClass;
+    return this.#openDatagrams({ local, receive, trafficClass, ...buffer });
   }
 
   /**

@@ -73,6 +73,7 @@ export class InnerConnections {
       },
     );
     flow.listenPort = inside.port;
+    const { limits, sipDscp } = this.#o.settings();
     const connection = await this.#o.world.connectStream({
       local: { address: inside.address },
       remote: { address: target.address, port: target.port },
@@ -80,7 +81,8 @@ export class InnerConnections {
       ...(transport === "tls"
         ? { tls: { serverName: address, verify: sip.verifyTls, caPem: sip.caPem } }
         : {}),
-      timeoutMs: this.#o.settings().limits.connectTimeout * 1000,
+      timeoutMs: limits.connectTimeout * 1000,
+      trafficClass: sipDscp << 2,
       events: flow.events,
     });
     flow.attach(connection, false);

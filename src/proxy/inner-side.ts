@@ -16,7 +16,6 @@ import type { Flow } from "../sip/flow.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
 import { InnerConnections, type Wanted } from "./inner-connections.ts";
 import type { Instance, Instances } from "./instances.ts";
-import { SIP_TRAFFIC_CLASS } from "./outer-side.ts";
 import type { SideOptions } from "./side.ts";
 import type { Target } from "./targets.ts";
 
@@ -113,9 +112,10 @@ export class InnerSide {
   async #openPlace(address: string, config: ProxyConfig): Promise<Place> {
     const { world } = this.#o;
     const port = config.inside.sipPort;
+    const trafficClass = config.sipDscp << 2;
     const udp = await world.openDatagrams({
       local: { address, port },
-      trafficClass: SIP_TRAFFIC_CLASS,
+      trafficClass,
       receiveBufferBytes: 4 << 20,
       receive: (bytes, from, fromPort) => this.#datagram(address, bytes, from, fromPort),
     });
@@ -125,6 +125,7 @@ export class InnerSide {
         local: { address, port: transport === "tls" ? port + 1 : port },
         ...(transport === "tls" ? { identity: this.#o.identity() } : {}),
         handshakeTimeoutMs,
+        trafficClass,
         accept: (connection) => this.#accept(connection, address),
       });
     try {

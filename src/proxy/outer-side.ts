@@ -21,9 +21,6 @@ import { onEach, type Service } from "./service.ts";
 import type { SideOptions } from "./side.ts";
 import type { StreamFlow } from "./stream-flow.ts";
 
-/** DSCP CS3 for signalling (RFC 4594 §2.3). */
-export const SIP_TRAFFIC_CLASS = 0x60;
-
 export class OuterSide implements Service {
   readonly #o: SideOptions;
   readonly #connections = new Map<string, StreamFlow>();
@@ -108,6 +105,7 @@ export class OuterSide implements Service {
       local,
       identity: this.#o.identity(),
       allowsTls10: config.allowTls10,
+      trafficClass: config.sipDscp << 2,
       handshakeTimeoutMs: config.limits.handshakeTimeout * 1000,
       admits: ({ address }) => this.#o.admission.connects(address),
       accept: (connection) => this.#accept(connection),
@@ -121,7 +119,7 @@ export class OuterSide implements Service {
   #listenUdp(local: Endpoint): Promise<Datagrams> {
     return this.#o.world.openDatagrams({
       local,
-      trafficClass: SIP_TRAFFIC_CLASS,
+      trafficClass: this.#o.settings().sipDscp << 2,
       receiveBufferBytes: 4 << 20,
       receive: (bytes, address, port) => {
         const flow = this.datagramFlow({ address, port });

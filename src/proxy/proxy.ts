@@ -8,6 +8,7 @@
 import { canonicalAddress } from "../config/address-class.ts";
 import { type JudgedCertificate, judgeCertificate } from "../config/certificate-facts.ts";
 import type { ProxyConfig, ProxySlice } from "../config/config.ts";
+import type { CallsReport } from "../health/calls.ts";
 import type { Ban, ConfigStatus, ProxyState, ProxyStatus } from "../health/status.ts";
 import { type Identity, ListenError, type Log, type Timer, type World } from "../io/types.ts";
 import type { MediaEngine } from "../media/engine.ts";
@@ -95,7 +96,8 @@ export async function startProxy(o: ProxyOptions): Promise<RunningProxy> {
   return proxy;
 }
 
-const nativeEngine: StartEngine = async ({ world, relay }) => new NativeEngine({ ...world, relay });
+const nativeEngine: StartEngine = async ({ config, world, relay }) =>
+  new NativeEngine({ ...world, relay, trafficClass: config.mediaDscp << 2 });
 
 /** What startProxy() has made before it. */
 type RunningParts = {
@@ -175,6 +177,11 @@ export class RunningProxy {
   /** Without the rest of the status: asked for every few seconds. */
   get bans(): readonly Ban[] {
     return this.#core.admission.bans;
+  }
+
+  /** Running ones and the last that have ended; `wanted` as in CallHistory.report(). */
+  calls(wanted: string): CallsReport {
+    return this.#core.calls.history.report([...this.#core.calls.all], wanted);
   }
 
   /** Lets somebody in again; false = nobody was kept out by that. `user` null: the whole address. */

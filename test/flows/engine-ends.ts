@@ -16,6 +16,8 @@ import type { SrtpContext } from "../../src/rtp/srtp-context.ts";
 import { rtpPacket } from "./media-ends.ts";
 
 export const RELAY = { packetsPerSecond: 1000, maxSsrcs: 16 };
+/** DSCP AF41, which is nobody's default. */
+export const TRAFFIC_CLASS = 0x88;
 export const LOOPBACK = "127.0.0.1";
 export const PLAIN: LegKeys = { inbound: null, outbound: null };
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => quiet };
@@ -32,6 +34,7 @@ export const LOOP_OPTIONS = {
   streamsMax: 64,
   clock: systemClock,
   relay: RELAY,
+  trafficClass: TRAFFIC_CLASS,
   log: quiet,
   count() {},
 };
@@ -39,7 +42,13 @@ export const LOOP_OPTIONS = {
 export const POISON = null;
 
 export const engines: Record<string, () => Promise<MediaEngine>> = {
-  native: async () => new NativeEngine({ clock: systemClock, openDatagrams, relay: RELAY }),
+  native: async () =>
+    new NativeEngine({
+      clock: systemClock,
+      openDatagrams,
+      relay: RELAY,
+      trafficClass: TRAFFIC_CLASS,
+    }),
   loop: () => LoopEngine.start({ ...LOOP_OPTIONS, threads: 2 }),
 };
 

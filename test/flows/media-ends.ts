@@ -84,7 +84,12 @@ export class MediaLab {
     const world = this.network.world({ addresses: o.addresses ?? [OUTER, INNER] });
     const relay = { packetsPerSecond: 1000, maxSsrcs: 16 };
     this.sessions = new MediaSessions({
-      engine: new NativeEngine({ clock, openDatagrams: world.openDatagrams, relay }),
+      engine: new NativeEngine({
+        clock,
+        openDatagrams: world.openDatagrams,
+        relay,
+        trafficClass: 0xb8,
+      }),
       clock,
       random: o.random ?? world.random,
       log: SILENT_LOG,
