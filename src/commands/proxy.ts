@@ -149,16 +149,22 @@ function keepSystemdInformed(proxy: RunningProxy): Timer {
   return { cancel: () => timer.cancel() };
 }
 
+function answerOf(proxy: RunningProxy, target: string, query: URLSearchParams): object | null {
+  if (target === "/status") return proxy.status;
+  if (target === "/bans") return proxy.bans;
+  return target === "/calls" ? proxy.calls(query.get("q") ?? "") : null;
+}
+
 async function openStatus(path: string, proxy: RunningProxy): Promise<{ close(): void }> {
   try {
     return await serveUnix(path, {
-      get(target) {
-        if (target === "/bans")
-          return { type: "application/json", body: JSON.stringify(proxy.bans) };
-        const { status } = proxy;
-        if (target === "/status") return { type: "application/json", body: JSON.stringify(status) };
-        if (target !== "/metrics") return null;
-        return { type: "text/plain; version=0.0.4", body: formatMetrics(status) };
+      get(target, query) {
+        if (target === "/metrics") {
+          return { type: "text/plain; version=0.0.4", body: formatMetrics(proxy.status) };
+        }
+        const answer = answerOf(proxy, target, query);
+        if (answer === null) return null;
+        return { type: "application/json", body: JSON.stringify(answer) };
       },
       remove(target, query) {
         const address = /^\/bans\/(.+)$/.exec(target)?.[1];

@@ -57,6 +57,7 @@ function formatStatus(status: ProxyStatus): string {
     const why = one.reason === null ? "" : ` (${one.reason})`;
     return `  instance ${name}: ${reach}${why}, ${one.flows} phones, ${one.sessions} calls, ${one.dialogs} dialogs, ${one.requests} open requests, ${one.bans} banned users, ${one.routing} mode (${one.routingReason})`;
   });
+  const ended = Object.entries(status.calls.ended).map(([code, count]) => `${code} ${count}`);
   const drops = Object.entries(status.drops).map(([reason, count]) => `${reason} ${count}`);
   return [
     `${status.proxy}: ${status.state} since ${status.since}`,
@@ -68,6 +69,7 @@ function formatStatus(status: ProxyStatus): string {
     ...(status.bans.length > BANS_SHOWN
       ? [`  and ${status.bans.length - BANS_SHOWN} more bans`]
       : []),
+    ...(ended.length === 0 ? [] : [`  ended calls: ${ended.join(", ")} (each in GET /calls)`]),
     ...(drops.length === 0 ? [] : [`  drops: ${drops.join(", ")}`]),
     ...status.warnings.map((warning) => `  WARNING ${warning.code}: ${warning.text}`),
     ...(status.config.error === null ? [] : [`  CONFIG REFUSED: ${status.config.error}`]),

@@ -31,6 +31,7 @@ const status: ProxyStatus = {
   http: { requests: 0 },
   drops: { malformed: 10 },
   bans: [],
+  calls: { ended: { good: 7, "phone-never-sent": 2 } },
   instances: {
     a: {
       reachable: true,
@@ -68,6 +69,7 @@ test("every figure is a metric with help and type", () => {
   const text = formatMetrics(status);
   expect(text).toContain('# TYPE pequod_sip_dialogs gauge\npequod_sip_dialogs{proxy="dmz"} 4\n');
   expect(text).toContain('pequod_drops_total{proxy="dmz",reason="malformed"} 10\n');
+  expect(text).toContain('pequod_calls_ended_total{proxy="dmz",diagnosis="good"} 7\n');
   expect(text).toContain('pequod_instance_reachable{proxy="dmz",instance="a"} 1\n');
   expect(text).toContain('pequod_bans{proxy="dmz"} 0\n');
   expect(text).toContain('pequod_instance_requests{proxy="dmz",instance="a"} 0\n');

@@ -67,6 +67,12 @@ export function formatMetrics(status: ProxyStatus): string {
     metric("instance_bans", "gauge", "Users of an instance that are kept out.", of("bans")),
     metric("bans", "gauge", "Addresses and users that are kept out.", one(status.bans.length)),
     metric(
+      "calls_ended_total",
+      "counter",
+      "Calls with media that have ended, by diagnosis.",
+      Object.entries(status.calls.ended).map(([diagnosis, count]) => [{ proxy, diagnosis }, count]),
+    ),
+    metric(
       "drops_total",
       "counter",
       "Messages and packets dropped or refused, by reason.",

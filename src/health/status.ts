@@ -108,6 +108,8 @@ export type ProxyStatus = {
     readonly toClients: number;
   };
   readonly http: { readonly requests: number };
+  /** Calls with media that have ended since the start, by diagnosis (FINDINGS); each one is in GET /calls. */
+  readonly calls: { readonly ended: Readonly<Record<string, number>> };
   /** Since the start, by reason. */
   readonly drops: Readonly<Record<string, number>>;
   readonly bans: readonly Ban[];

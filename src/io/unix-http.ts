@@ -11,7 +11,7 @@ export type UnixReply = { readonly type: string; readonly body: string };
 
 export type UnixAnswers = {
   /** null = there is no such path. */
-  get(path: string): UnixReply | null;
+  get(path: string, query: URLSearchParams): UnixReply | null;
   /** Takes something away; false = it was not there. */
   remove(path: string, query: URLSearchParams): boolean;
 };
@@ -52,7 +52,7 @@ export async function serveUnix(path: string, answers: UnixAnswers): Promise<{ c
           const isDone = path !== null && answers.remove(path, searchParams);
           return new Response(null, { status: isDone ? 204 : 404 });
         }
-        const found = request.method === "GET" ? answers.get(pathname) : null;
+        const found = request.method === "GET" ? answers.get(pathname, searchParams) : null;
         if (found === null) return new Response(null, { status: 404 });
         return new Response(found.body, { headers: { "content-type": found.type } });
       },

@@ -49,6 +49,7 @@ function statusOf(name: string): ProxyStatus {
     },
     xmpp: { clients: 0, fromClients: 0, toClients: 0 },
     http: { requests: 0 },
+    calls: { ended: { good: 3 } },
     drops: { malformed: 2 },
     bans: [],
     instances: {},
