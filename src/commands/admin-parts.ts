@@ -10,6 +10,8 @@ import { type Admin, openAdmin } from "../admin/open.ts";
 import type { AskStatus } from "../admin/proxies-status.ts";
 import type { TextStore } from "../admin/revisions.ts";
 import type { SpawnProxy, Supervisor } from "../admin/supervisor.ts";
+import { pairProblems } from "../config/certificate.ts";
+import { certificateFacts, coversName, dateWarnings } from "../config/certificate-facts.ts";
 import type { Ban, ProxyStatus } from "../health/status.ts";
 import { askLine } from "../io/ask-line.ts";
 import { spawnChild } from "../io/child.ts";
@@ -35,6 +37,7 @@ const CERTIFICATE = "admin/certificate.pem";
 const CERTIFICATE_KEY = "admin/certificate-key.pem";
 const CERTIFICATE_DAYS = 3650;
 const DAY_MS = 86_400_000;
+const ANY_ADDRESS = ["0.0.0.0", "::"];
 
 /** Whether proxies are units and the helper is there to be asked. */
 export function hasSystemd(): boolean {
@@ -156,17 +159,34 @@ export async function endOrphans(folder: string, log: Log): Promise<void> {
   await Promise.all(ended);
 }
 
-/** The stored certificate of the admin; made for all names and addresses of the machine when there is none. */
-export async function adminIdentity(store: TextStore): Promise<Identity> {
-  const certificatePem = store.read(CERTIFICATE);
-  const keyPem = store.read(CERTIFICATE_KEY);
-  if (certificatePem !== null && keyPem !== null) return { certificatePem, keyPem };
+/** Whether it is valid, and for some time still; whatever names it has. */
+export function isInDate({ certificatePem, keyPem }: Identity): boolean {
+  if (pairProblems(certificatePem, keyPem).length > 0) return false;
+  const facts = certificateFacts(certificatePem);
+  return facts !== null && dateWarnings(facts, Date.now()).length === 0;
+}
+
+/** An address with a zone (fe80::1%eth0) has no place in a certificate. */
+const isPlace = (address: string): boolean =>
+  address !== "" && !ANY_ADDRESS.includes(address) && !address.includes("%");
+
+/**
+ * The stored certificate of the admin. Where there is none that is good for this address, one is made for
+ * all names and addresses of the machine; so DHCP may give another address, and nothing ever expires.
+ */
+export async function adminIdentity(store: TextStore, address: string): Promise<Identity> {
+  const stored = {
+    certificatePem: store.read(CERTIFICATE) ?? "",
+    keyPem: store.read(CERTIFICATE_KEY) ?? "",
+  };
+  const isNamed = !isPlace(address) || coversName(stored.certificatePem, address);
+  if (isNamed && isInDate(stored)) return stored;
   const addresses = listInterfaces().flatMap((one) => one.addresses);
   // A link-local address means nothing without its interface.
   const plain = addresses.flatMap((cidr) => cidr.split("/")[0] ?? []);
-  const names = [hostname(), "localhost", ...plain.filter((one) => !/^fe80:/i.test(one))];
+  const names = [hostname(), "localhost", address, ...plain.filter((one) => !/^fe80:/i.test(one))];
   const made = await selfSignedServerIdentity({
-    names: [...new Set(names.filter((one) => one !== ""))],
+    names: [...new Set(names.filter(isPlace))],
     notBefore: new Date(Date.now() - DAY_MS),
     days: CERTIFICATE_DAYS,
     serial: realWorld.random(16),

@@ -10,6 +10,7 @@ import { helperSupervisor } from "../admin/helper.ts";
 import type { Admin } from "../admin/open.ts";
 import type { Operations } from "../admin/operations.ts";
 import { pages } from "../admin/pages/pages.tsx";
+import type { TextStore } from "../admin/revisions.ts";
 import { ChildSupervisor } from "../admin/supervisor.ts";
 import { UsersError } from "../admin/users.ts";
 import { type HttpsServer, serveHttps } from "../io/https-server.ts";
@@ -22,6 +23,7 @@ import {
   askHelper,
   endOrphans,
   hasSystemd,
+  isInDate,
   lockFolder,
   openParts,
   spawnProxy,
@@ -65,45 +67,64 @@ function endpointNow(given: Endpoint | null, operations: Operations): Endpoint |
 type Site = {
   readonly given: Endpoint | null;
   readonly admin: Admin;
-  readonly identity: Identity;
+  readonly store: TextStore;
   readonly app: Hono<AdminEnv>;
   readonly log: Log;
 };
 
-/** Listens where it shall, and again when that is another place. `ready` is called the first time. */
-function keepListening(site: Site, ready: (local: Endpoint) => void): { close(): void } {
+function listenAt(site: Site, local: Endpoint, identity: Identity): HttpsServer {
+  return serveHttps({
+    local,
+    identity,
+    longestBodyBytes: LONGEST_BODY_BYTES,
+    isStream: ({ method, url }) => method === "GET" && url.endsWith(EVENTS),
+    answer: (request, address) => site.app.fetch(request, { address }),
+  });
+}
+
+/**
+ * Listens where it shall, and again when that is another place or the certificate has to be another one.
+ * `ready` is called the first time; rejects when that fails.
+ */
+async function keepListening(
+  site: Site,
+  ready: (local: Endpoint) => void,
+): Promise<{ close(): void }> {
   let server: HttpsServer | null = null;
+  let identity: Identity | null = null;
   let wanted = "";
-  const look = (): void => {
+  const look = async (): Promise<void> => {
     const endpoint = endpointNow(site.given, site.admin.operations);
-    if (endpoint === null || formatEndpoint(endpoint) === wanted) return;
-    const next = serveHttps({
-      local: endpoint,
-      identity: site.identity,
-      longestBodyBytes: LONGEST_BODY_BYTES,
-      isStream: ({ method, url }) => method === "GET" && url.endsWith(EVENTS),
-      answer: (request, address) => site.app.fetch(request, { address }),
-    });
+    if (endpoint === null) return;
+    const isElsewhere = formatEndpoint(endpoint) !== wanted;
+    if (!isElsewhere && identity !== null && isInDate(identity)) return;
+    identity = await adminIdentity(site.store, endpoint.address);
+    if (!isElsewhere) server?.close();
+    const next = listenAt(site, endpoint, identity);
     wanted = formatEndpoint(endpoint);
     const isFirst = server === null;
-    server?.close();
+    if (isElsewhere) server?.close();
     server = next;
     site.log.info("listening", { admin: formatEndpoint(next.local) });
     if (isFirst) ready(next.local);
   };
-  look();
+  await look();
   let timer = realWorld.clock.after(ADDRESS_CHECK_MS, again);
+  let isClosed = false;
   function again(): void {
-    try {
-      look();
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      site.log.error("not-listening", { reason });
-    }
-    timer = realWorld.clock.after(ADDRESS_CHECK_MS, again);
+    look()
+      .catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        site.log.error("not-listening", { reason });
+      })
+      .finally(() => {
+        if (isClosed) server?.close();
+        else timer = realWorld.clock.after(ADDRESS_CHECK_MS, again);
+      });
   }
   return {
     close() {
+      isClosed = true;
       timer.cancel();
       server?.close();
     },
@@ -133,10 +154,9 @@ async function run(folder: string, given: Endpoint | null, isSystemd: boolean): 
     log,
     pages: pages({ operations, clock: realWorld.clock, log }),
   });
-  const identity = await adminIdentity(textStore(folder));
   const imports = serveImports(folder, admin);
-  const site = { given, admin, identity, app, log };
-  const listening = keepListening(site, (local) => sayReady(admin, local));
+  const site = { given, admin, store: textStore(folder), app, log };
+  const listening = await keepListening(site, (local) => sayReady(admin, local));
   surviveMistakes(log);
   void admin.resume();
   await stopped;

@@ -103,6 +103,8 @@ test.each([
   [["192.0.2.1"], "192.0.2.2", false],
   [["2001:db8::1"], "2001:db8:0::1", true],
   [[], FQDN, false],
+  [[FQDN], "", false],
+  [[FQDN], `${FQDN}\0.evil.example`, false],
 ] as const)("names %p are good for %s: %p", async (names, fqdn, isCovered) => {
   const { certificatePem } = await issue({ name: FQDN, issuer: intermediate, names });
   expect(coversName(certificatePem, fqdn)).toBe(isCovered);

@@ -21,6 +21,7 @@ export type CertificateFacts = {
 /** `message` is English and stands in the status; the admin translates it. */
 export type CertificateWarning = { readonly code: string; readonly message: string };
 
+const HOST_NAME = /^[0-9a-z_.-]+$/i;
 const DAY_MS = 86_400_000;
 const EXPIRY_WARNING_DAYS = 21;
 /** Broken: MD5 since 2008, SHA-1 since 2017. */
@@ -55,6 +56,8 @@ export function coversName(chainPem: string, name: string): boolean {
 
 function covers(leaf: X509Certificate, name: string): boolean {
   if (isIP(name) !== 0) return leaf.checkIP(name) !== undefined;
+  // checkHost() throws at what is no host name.
+  if (!HOST_NAME.test(name)) return false;
   return leaf.checkHost(name, { subject: "never", partialWildcards: false }) !== undefined;
 }
 
@@ -94,7 +97,8 @@ export function certificateWarnings(
   return [...dateWarnings(facts, nowMs), ...lasting];
 }
 
-function dateWarnings(
+/** Expired, about to expire, or not valid yet; at most one. */
+export function dateWarnings(
   { validFrom, validUntil }: CertificateFacts,
   nowMs: number,
 ): CertificateWarning[] {

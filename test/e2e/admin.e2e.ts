@@ -8,6 +8,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
+import { issue } from "../peers/certificates.ts";
 import { LoopbackPlace, Running } from "./binary.ts";
 
 const ACCOUNT = { username: "anna", password: "correct horse" };
@@ -267,4 +268,39 @@ test("import goes through the admin that runs, or into the folder of one that do
   await appliance.start();
   await appliance.signIn();
   expect((await appliance.ask("GET", "/proxies/dmz?state=active")).body.voipMedia).toBe("srtp");
+});
+
+test("the admin's own certificate is for its address: kept at a restart, another at another address or at its end", async () => {
+  const at = new LoopbackPlace();
+  closers.push(() => at.close());
+  const file = join(at.folder, "data/admin/certificate.pem");
+  const visit = async (address: string): Promise<X509Certificate> => {
+    const args = ["--no-systemd", "--data", join(at.folder, "data"), "--listen", `${address}:0`];
+    const running = at.run(["admin", ...args]);
+    const ready = JSON.parse(await running.prints(/^\{"ready":true.*\}$/m));
+    const served = await new Promise<Buffer>((resolve, reject) => {
+      const port = Number(ready.listening.admin.split(":").at(-1));
+      const socket = connect({ host: address, port, ca: readFileSync(file) }, () => {
+        resolve(socket.getPeerCertificate().raw);
+        socket.destroy();
+      });
+      socket.on("error", reject);
+    });
+    running.signal("SIGTERM");
+    await running.exits();
+    return new X509Certificate(served);
+  };
+  const first = await visit(at.inside);
+  expect((await visit(at.inside)).fingerprint256).toBe(first.fingerprint256);
+  const moved = await visit(at.pbx);
+  expect(moved.fingerprint256).not.toBe(first.fingerprint256);
+  const ending = await issue({
+    name: "admin",
+    names: [at.pbx],
+    until: new Date(Date.now() + 20 * 86_400_000).toISOString(),
+  });
+  writeFileSync(file, ending.certificatePem);
+  writeFileSync(join(at.folder, "data/admin/certificate-key.pem"), ending.keyPem);
+  const renewed = await visit(at.pbx);
+  expect(Date.parse(renewed.validTo)).toBeGreaterThan(Date.now() + 3000 * 86_400_000);
 });
