@@ -25,7 +25,7 @@ test: build ## sets everything up and passes all tests that need no root
 	$(BUN) test --timeout 60000 src test/contract test/flows test/fuzz test/peers test/lab test/tidy.test.ts
 	$(BUN) test --timeout 60000 $(addprefix ./,$(wildcard test/e2e/*.e2e.ts))
 
-fuzz: setup ## a million broken messages against parser and proxy; PEQUOD_FUZZ, PEQUOD_SEED
+fuzz: setup ## a million broken messages and media packets; PEQUOD_FUZZ, PEQUOD_SEED
 	PEQUOD_FUZZ=$(or $(PEQUOD_FUZZ),1000000) PEQUOD_SEED=$(or $(PEQUOD_SEED),1) $(BUN) test --timeout 60000 test/fuzz
 
 check: setup ## types, lint, tidy
