@@ -4,7 +4,7 @@
  */
 import type { LegName } from "../media/engine.ts";
 import type { Flow } from "../sip/flow.ts";
-import type { SipRequest, SipResponse } from "../sip/message.ts";
+import { cloneRequest, type SipRequest, type SipResponse } from "../sip/message.ts";
 import { tagOf } from "../sip/name-addr.ts";
 import { reasonPhrase } from "../sip/reason-phrase.ts";
 import { ResponseContext } from "../sip/response-context.ts";
@@ -14,7 +14,7 @@ import type { WayBack } from "./border.ts";
 import type { Call } from "./calls.ts";
 import { type Core, internalError, reply } from "./core.ts";
 import { refuseChallenge } from "./phone-answers.ts";
-import type { Exchange } from "./sdp-bodies.ts";
+import { type Exchange, newExchange, type Refusal } from "./sdp-bodies.ts";
 
 export type Forwarded = {
   readonly transaction: ServerTransaction;
@@ -63,7 +63,7 @@ export class Forwarding {
   async forward(o: Forwarded): Promise<void> {
     const { transaction, call } = o;
     const { method } = o.request;
-    const exchange: Exchange = { from: o.from, method, role: "none", answered: new Map() };
+    const exchange = newExchange(o.from, method);
     if (this.#isLoop(o)) return this.#refuse(o, 482, exchange);
     const context = this.#contextFor(o, exchange);
     if (transaction.isInvite) this.#contexts.set(transaction, context);
@@ -74,7 +74,7 @@ export class Forwarding {
     try {
       if (call !== null) {
         const refusal = await this.#core.sdpBodies.request(call, o.request, exchange);
-        if (refusal !== null) return this.#refuse(o, refusal.status, exchange);
+        if (refusal !== null) return this.#refuse(o, refusal.status, exchange, refusal);
       }
       // Sends nothing when a CANCEL has ended it while ports were opened.
       if (o.onward instanceof Attempts) await o.onward.start(context);
@@ -89,14 +89,17 @@ export class Forwarding {
   #contextFor(o: Forwarded, exchange: Exchange): ResponseContext {
     const { limits, clock, table } = this.#core;
     const targets = o.onward instanceof Attempts ? o.onward : null;
-    return new ResponseContext({
+    const context: ResponseContext = new ResponseContext({
       table,
       clock,
       server: o.transaction,
       timerC: { ms: limits().timerC * 1000, capMs: limits().timerCMax * 1000 },
       isProgressing: () => clock.now() - (o.call?.session?.lastSeenMs ?? 0) < FLOWING_MS,
       response: (response, branch, origin) => {
-        const next = targets?.judge(response, branch, origin) ?? null;
+        const isPhones = targets === null && origin === "received";
+        const next = isPhones
+          ? this.#otherProfile(o, context, response, exchange)
+          : (targets?.judge(response, branch, origin) ?? null);
         if (origin !== "received") this.#unanswered(o, response, origin);
         const answer = (): Answer =>
           origin === "received"
@@ -110,6 +113,53 @@ export class Forwarding {
       },
       rejected: (error) => internalError(this.#core, o.request, error),
     });
+    return context;
+  }
+
+  /**
+   * A phone that refuses SRTP is asked once more with RTP where its instance allows that; one that took RTP
+   * before, with SRTP. Null: the response is for the sender.
+   */
+  #otherProfile(
+    o: Forwarded,
+    context: ResponseContext,
+    response: SipResponse,
+    exchange: Exchange,
+  ): Promise<boolean> | null {
+    const { call, onward, transaction } = o;
+    if (call === null || onward instanceof Attempts || !transaction.isInvite) return null;
+    if (exchange.isRepeated) this.#learnMedia(call, response.status);
+    if (response.status !== 488 || !this.#core.sdpBodies.mayRepeat(call, exchange)) return null;
+    return this.#repeat(o, call, context, { exchange, onward });
+  }
+
+  async #repeat(
+    o: Forwarded,
+    call: Call,
+    context: ResponseContext,
+    { exchange, onward }: { readonly exchange: Exchange; readonly onward: Flow },
+  ): Promise<boolean> {
+    const request = cloneRequest(o.request);
+    if (!(await this.#core.sdpBodies.repeat(call, request, exchange))) return false;
+    const profile = call.session?.isPlainOutside === true ? "rtp" : "srtp";
+    this.#core.count("media-profile-changed");
+    this.#core.log.warn("media-profile-changed", {
+      instance: o.instance,
+      callId: call.callId,
+      profile,
+    });
+    context.forward(request, onward);
+    return true;
+  }
+
+  /**
+   * What the phone has taken is offered to it first from now on. Some call the second request a loop of the
+   * first (RFC 3261 §8.2.2.2): then the next call is the one that works.
+   */
+  #learnMedia({ phone, session }: Call, status: number): void {
+    const isTaken = (status >= 200 && status < 300) || status === 482;
+    if (!isTaken || phone.kind !== "binding" || session === null) return;
+    this.#core.bindings.learnMedia(phone.id, session.isPlainOutside);
   }
 
   /** Every way round leads to a phone, so that there is where a loop shows (RFC 3261 §16.3 step 4). */
@@ -169,9 +219,11 @@ export class Forwarding {
     this.#core.calls.established(call, tagOf(response.headers.get("to") ?? "") ?? "");
   }
 
-  #refuse(o: Forwarded, status: number, exchange: Exchange): void {
+  #refuse(o: Forwarded, status: number, exchange: Exchange, refusal: Refusal | null = null): void {
     if (!o.transaction.isFinal) {
-      reply(this.#core, o.transaction, status, status === 503 ? [["retry-after", "10"]] : []);
+      const headers: [string, string][] = status === 503 ? [["retry-after", "10"]] : [];
+      if (refusal !== null && refusal.warning !== null) headers.push(["warning", refusal.warning]);
+      reply(this.#core, o.transaction, status, headers);
     }
     this.#ended(o, exchange, o.transaction.finalStatus);
   }

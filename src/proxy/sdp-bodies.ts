@@ -1,25 +1,36 @@
 /**
  * Carries the SDP of requests and responses through a call's media session (RFC 3264): an offer in an
  * INVITE or UPDATE and its answer in the response, or the offer in the response and the answer in ACK or
- * PRACK. Everything else in a message stays as it is.
+ * PRACK. Everything else in a message stays as it is, the other parts of its body too.
  */
 import type { Log } from "../io/types.ts";
 import type { LegName } from "../media/engine.ts";
-import type { Headers } from "../sip/headers.ts";
 import type { SipMessage, SipRequest, SipResponse } from "../sip/message.ts";
 import { tagOf } from "../sip/name-addr.ts";
 import type { Call, Calls } from "./calls.ts";
+import { type SdpPart, sdpPartOf } from "./sdp-part.ts";
+import { warningFor } from "./sdp-refusals.ts";
 
 /** What one request does to the offer/answer state; kept until its final response. */
 export type Exchange = {
   readonly from: LegName;
   readonly method: string;
   role: "none" | "offer" | "answer";
+  /** The offer as its sender wrote it. */
+  offered: SdpPart | null;
+  /** It was made again with the other profile. */
+  isRepeated: boolean;
   /** Answers that have passed: a repeated 2xx gets the same again and changes nothing (RFC 3261 §13.3.1.4). */
   readonly answered: Map<string, string>;
 };
 
-export type Refusal = { readonly status: 415 | 488 | 503; readonly reason: string };
+export function newExchange(from: LegName, method: string): Exchange {
+  const answered = new Map<string, string>();
+  return { from, method, role: "none", offered: null, isRepeated: false, answered };
+}
+
+/** `warning`: what a Warning header says, null = nothing. */
+export type Refusal = { readonly status: 415 | 488 | 503; readonly warning: string | null };
 
 /** In any other request or its responses SDP only tells what somebody could do (RFC 6337 §2.1). */
 const NEGOTIATING = new Set(["INVITE", "UPDATE", "PRACK"]);
@@ -29,29 +40,7 @@ const MOST_ANSWERS = 16;
 
 const other = (side: LegName): LegName => (side === "outer" ? "inner" : "outer");
 
-function contentType(headers: Headers): string {
-  return (headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
-}
-
-function hasSdp(message: SipMessage): boolean {
-  return message.body.length > 0 && contentType(message.headers) === "application/sdp";
-}
-
-/** SDP we could not see would pass with the instance's address in it and without a path for its media. */
-function hidesSdp(message: SipMessage): boolean {
-  if (message.body.length === 0) return false;
-  const type = contentType(message.headers);
-  if (type === "application/sdp") {
-    const encoding = message.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-    return encoding !== "identity";
-  }
-  if (!type.startsWith("multipart/")) return false;
-  return Buffer.from(message.body).toString("latin1").toLowerCase().includes("application/sdp");
-}
-
 const toTag = (message: SipMessage): string => tagOf(message.headers.get("to") ?? "") ?? "";
-
-const textOf = (message: SipMessage): string => Buffer.from(message.body).toString("latin1");
 
 function setBody(message: SipMessage, text: string): void {
   message.body = Buffer.from(text, "latin1");
@@ -74,49 +63,72 @@ export class SdpBodies {
   /** Rewrites the body of a request on its way; a refusal is for the sender. */
   async request(call: Call, request: SipRequest, exchange: Exchange): Promise<Refusal | null> {
     if (!NEGOTIATING.has(exchange.method)) return null;
-    if (hidesSdp(request)) return { status: 415, reason: "Unsupported Media Type" };
-    if (!hasSdp(request)) return null;
+    const sdp = sdpPartOf(request);
+    if (sdp === "none") return null;
+    if (sdp === "hidden") return { status: 415, warning: null };
     if (call.answerExpectedFrom === exchange.from && exchange.method === "PRACK") {
-      this.#answer(call, request, exchange.from, toTag(request), true);
+      this.#answer(call, request, sdp, { from: exchange.from, isFinal: true });
       call.answerExpectedFrom = null;
       exchange.role = "answer";
       return null;
     }
-    const result = await this.#offer(call, request, exchange.from);
+    const result = await this.#offer(call, sdp, exchange.from);
     if (!result.ok) {
       this.#log.info("offer-refused", { callId: call.callId, reason: result.reason });
-      return { status: result.status, reason: "" };
+      return { status: result.status, warning: warningFor(result.reason) };
     }
-    setBody(request, result.sdp);
+    setBody(request, sdp.bodyWith(result.sdp));
     exchange.role = "offer";
+    exchange.offered = sdp;
     return null;
+  }
+
+  /**
+   * The phone has refused what it was offered, SRTP or RTP: whether it may be asked once more with the other.
+   * Only for a call that begins; within one both know how they speak.
+   */
+  mayRepeat(call: Call, exchange: Exchange): boolean {
+    const outer = call.session?.request.outer;
+    if (exchange.offered === null || exchange.isRepeated || exchange.from !== "inner") return false;
+    return call.established.size === 0 && outer?.media === "srtp" && outer.acceptsPlain;
+  }
+
+  /** Makes the offer again with the other profile; false = it cannot be made. */
+  async repeat(call: Call, request: SipRequest, exchange: Exchange): Promise<boolean> {
+    const { offered, from } = exchange;
+    const { session } = call;
+    if (offered === null || session === null) return false;
+    exchange.isRepeated = true;
+    exchange.answered.clear();
+    session.offerFailed(from);
+    session.isPlainOutside = !session.isPlainOutside;
+    const result = await this.#offer(call, offered, from);
+    if (result.ok) setBody(request, offered.bodyWith(result.sdp));
+    return result.ok;
   }
 
   /** The answer to an offer that came in the 2xx. An ACK cannot be refused: unusable SDP is dropped. */
   ack(call: Call, request: SipRequest, from: LegName): void {
-    if (!hasSdp(request)) return;
-    if (call.answerExpectedFrom !== from) return removeBody(request);
+    const sdp = sdpPartOf(request);
+    if (sdp === "none") return;
+    if (sdp === "hidden" || call.answerExpectedFrom !== from) return removeBody(request);
     call.answerExpectedFrom = null;
-    this.#answer(call, request, from, toTag(request), true);
+    this.#answer(call, request, sdp, { from, isFinal: true });
   }
 
   /** Rewrites the body of a response on its way back to `exchange.from`. */
   async response(call: Call, response: SipResponse, exchange: Exchange): Promise<void> {
     if (!NEGOTIATING.has(exchange.method)) return;
-    if (hidesSdp(response)) removeBody(response);
-    if (response.status >= 300) {
-      // A body that lists what would be acceptable (RFC 3261 §21.4.26) names inside addresses.
-      if (hasSdp(response)) removeBody(response);
-      return;
-    }
-    if (!hasSdp(response)) return;
-    const isFinal = response.status >= 200;
+    const sdp = sdpPartOf(response);
+    if (sdp === "none") return;
+    // A body that lists what would be acceptable (RFC 3261 §21.4.26) names inside addresses.
+    if (sdp === "hidden" || response.status >= 300) return removeBody(response);
     const from = other(exchange.from);
-    if (exchange.role === "offer") return this.#answerTo(call, response, exchange, isFinal);
+    if (exchange.role === "offer") return this.#answerTo(call, response, exchange, sdp);
     if (exchange.role === "answer") return removeBody(response);
-    const result = await this.#offer(call, response, from);
+    const result = await this.#offer(call, sdp, from);
     if (result.ok) {
-      setBody(response, result.sdp);
+      setBody(response, sdp.bodyWith(result.sdp));
       call.answerExpectedFrom = exchange.from;
     } else {
       this.#log.warn("offer-dropped", { callId: call.callId, reason: result.reason });
@@ -124,20 +136,20 @@ export class SdpBodies {
     }
   }
 
-  async #offer(call: Call, message: SipMessage, from: LegName) {
+  async #offer(call: Call, { text }: SdpPart, from: LegName) {
     const session = this.#calls.session(call);
     if (session === null) return { ok: false, status: 503, reason: "call-ended" } as const;
-    return session.offer(from, textOf(message));
+    return session.offer(from, text);
   }
 
-  #answerTo(call: Call, response: SipResponse, exchange: Exchange, isFinal: boolean): void {
-    const branch = toTag(response);
-    const key = `${branch} ${isFinal} ${textOf(response)}`;
+  #answerTo(call: Call, response: SipResponse, exchange: Exchange, sdp: SdpPart): void {
+    const isFinal = response.status >= 200;
+    const key = `${toTag(response)} ${isFinal} ${sdp.text}`;
     const before = exchange.answered.get(key);
-    if (before !== undefined) return setBody(response, before);
-    this.#answer(call, response, other(exchange.from), branch, isFinal);
-    const isNew = response.body.length > 0 && exchange.answered.size < MOST_ANSWERS;
-    if (isNew) exchange.answered.set(key, textOf(response));
+    if (before !== undefined) return setBody(response, sdp.bodyWith(before));
+    const answer = this.#answer(call, response, sdp, { from: other(exchange.from), isFinal });
+    const isNew = answer !== null && exchange.answered.size < MOST_ANSWERS;
+    if (isNew) exchange.answered.set(key, answer);
   }
 
   /** The request that carried an offer came to nothing: back to what was before. */
@@ -145,12 +157,24 @@ export class SdpBodies {
     if (exchange.role === "offer") call.session?.offerFailed(exchange.from);
   }
 
-  /** A 2xx cannot be refused on the way; without SDP the caller ends the call by itself. */
-  #answer(call: Call, message: SipMessage, from: LegName, branch: string, isFinal: boolean): void {
-    const session = call.session;
-    const result = session?.answer(from, textOf(message), { branch, final: isFinal });
-    if (result?.ok === true) return setBody(message, result.sdp);
+  /**
+   * A 2xx cannot be refused on the way; without SDP the caller ends the call by itself. The answer that went
+   * on, null = none.
+   */
+  #answer(
+    call: Call,
+    message: SipMessage,
+    sdp: SdpPart,
+    { from, isFinal }: { readonly from: LegName; readonly isFinal: boolean },
+  ): string | null {
+    const o = { branch: toTag(message), final: isFinal };
+    const result = call.session?.answer(from, sdp.text, o);
+    if (result?.ok === true) {
+      setBody(message, sdp.bodyWith(result.sdp));
+      return result.sdp;
+    }
     this.#log.warn("answer-dropped", { callId: call.callId, reason: result?.reason ?? "no offer" });
     removeBody(message);
+    return null;
   }
 }

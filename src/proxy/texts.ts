@@ -4,8 +4,10 @@
  */
 import { type HeaderLine, makeHeaderLine } from "../sip/headers.ts";
 import type { SipMessage, SipRequest, SipResponse } from "../sip/message.ts";
+import { mediaTypeOf } from "../sip/multipart.ts";
 import { formatNameAddr, parseNameAddr, tagOf } from "../sip/name-addr.ts";
 import { SipSyntaxError } from "../sip/syntax-error.ts";
+import { sdpPartOf } from "./sdp-part.ts";
 
 export type TextRules = {
   /** Header lines that do not pass. */
@@ -28,24 +30,25 @@ const UNTOUCHED = new Set([
 const NAMING_URIS =
   /^(application\/([\w.+-]+\+)?xml|application\/simple-message-summary|message\/sipfrag|multipart\/related)\b/;
 
-const SDP = "application/sdp";
 /** Lines of SDP that say something to people, or that media knows nothing of; it deals with the others. */
 const DESCRIBING = /^(?:[siue]=|a=(?!rtcp:|candidate:|remote-candidates:|crypto:)).*$/gm;
-
-function typeOf(message: SipMessage): string {
-  return (message.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
-}
 
 export function applyRules(message: SipMessage, rules: TextRules): void {
   message.headers.map((line) => changeLine(line, rules));
   if (message.body.length === 0) return;
-  const type = typeOf(message);
-  if (type !== SDP && !NAMING_URIS.test(type)) return;
-  const text = Buffer.from(message.body).toString("latin1");
-  if (!rules.touches(text, "")) return;
   const change = (part: string): string => rules.change(part, "");
-  const changed = type === SDP ? text.replace(DESCRIBING, change) : change(text);
-  if (changed !== text) message.body = Buffer.from(changed, "latin1");
+  const sdp = sdpPartOf(message);
+  if (sdp !== "none" && sdp !== "hidden") {
+    if (!rules.touches(sdp.text, "")) return;
+    return setBody(message, sdp.bodyWith(sdp.text.replace(DESCRIBING, change)));
+  }
+  if (!NAMING_URIS.test(mediaTypeOf(message.headers.get("content-type") ?? ""))) return;
+  const text = Buffer.from(message.body).toString("latin1");
+  if (rules.touches(text, "")) setBody(message, change(text));
+}
+
+function setBody(message: SipMessage, text: string): void {
+  message.body = Buffer.from(text, "latin1");
 }
 
 function changeLine(line: HeaderLine, rules: TextRules): HeaderLine | null {
@@ -58,7 +61,8 @@ function changeLine(line: HeaderLine, rules: TextRules): HeaderLine | null {
 
 /** SDP that no call carries says where somebody's media is, and leads nowhere. */
 export function removeSdp(message: SipMessage): void {
-  if (message.body.length === 0 || typeOf(message) !== SDP) return;
+  const type = mediaTypeOf(message.headers.get("content-type") ?? "");
+  if (type !== "application/sdp" && typeof sdpPartOf(message) === "string") return;
   message.body = new Uint8Array(0);
   message.headers.remove("content-type");
 }

@@ -24,6 +24,8 @@ export type MediaPortOptions = {
   /** Present = SRTP with a key of our own. */
   readonly suite?: Suite;
   readonly name?: string;
+  /** Wants RTCP at the port of RTP (RFC 5761). */
+  readonly mux?: boolean;
 };
 
 const SAMPLES = 160;
@@ -33,6 +35,7 @@ export class MediaPort {
   readonly rtp: Datagrams;
   readonly rtcp: Datagrams;
   readonly suite: Suite | null;
+  readonly mux: boolean;
   readonly heard: HeardPacket[] = [];
   readonly heardRtcp: Uint8Array[] = [];
   /** Packets whose tag was wrong, or that came before a key was known. */
@@ -42,6 +45,8 @@ export class MediaPort {
   timestamp = 8000;
   /** Where it sends; set from the far end's SDP. */
   target: Endpoint | null = null;
+  /** Both sides want it. */
+  isMux = false;
   #key: Uint8Array;
   #sealer: SlowSrtp | null = null;
   #opener: SlowSrtp | null = null;
@@ -55,6 +60,7 @@ export class MediaPort {
     this.rtcp = rtcp;
     this.ssrc = 0x1000_0000 + rtp.local.port;
     this.suite = o.suite ?? null;
+    this.mux = o.mux ?? false;
     this.#name = o.name ?? o.address;
     this.#key = this.#newKey();
   }
@@ -81,6 +87,7 @@ export class MediaPort {
       address: this.rtp.local.address,
       port: this.rtp.local.port,
       ...(this.suite === null ? {} : { crypto: [this.crypto] }),
+      ...(this.mux ? { lines: ["a=rtcp-mux"] } : {}),
       ...parts,
     });
   }
@@ -89,6 +96,7 @@ export class MediaPort {
   uses(body: string): void {
     const far = readSdp(body);
     this.target = { address: far.address, port: far.port };
+    this.isMux = this.mux && /^a=rtcp-mux\r?$/m.test(body);
     if (this.suite === null) return;
     const line = far.crypto.find((one) => one.split(" ")[1] === this.suite);
     if (line === undefined) throw new Error(`no ${this.suite} in\n${body}`);
@@ -130,7 +138,8 @@ export class MediaPort {
     plain.writeUInt32BE(mark, 24);
     const bytes = this.#sealer?.protectRtcp(plain) ?? plain;
     if (this.target === null) throw new Error(`${this.#name} does not know where to send`);
-    this.rtcp.send(bytes, this.target.address, this.target.port + 1);
+    if (this.isMux) this.rtp.send(bytes, this.target.address, this.target.port);
+    else this.rtcp.send(bytes, this.target.address, this.target.port + 1);
   }
 
   /** Waits until at least `count` packets came and takes them all: their payloads in order. */
@@ -155,6 +164,8 @@ export class MediaPort {
   }
 
   private hears(bytes: Uint8Array, from: Endpoint): void {
+    const type = bytes[1] ?? 0;
+    if (this.isMux && type >= 192 && type <= 223) return this.hearsRtcp(bytes);
     const clear = this.suite === null ? bytes : (this.#opener?.unprotect(bytes) ?? null);
     if (clear === null) this.refused += 1;
     else this.heard.push(readRtp(Buffer.from(clear), from));
