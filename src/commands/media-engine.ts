@@ -3,7 +3,8 @@
  * threads is a second entry point of the compiled binary and lies beside main.ts.
  */
 import { availableParallelism } from "node:os";
-import { startThread } from "../io/threads.ts";
+import { type StartThread, startThread } from "../io/threads.ts";
+import type { MediaEngine } from "../media/engine.ts";
 import { LoopEngine } from "../media/loop-engine.ts";
 import { NativeEngine } from "../media/native-engine.ts";
 import type { StartEngine } from "../proxy/proxy.ts";
@@ -17,12 +18,18 @@ const SCRIPT = isCompiled
   : new URL("../media-worker.ts", import.meta.url);
 
 /** Rejects only where `loop` is asked for and cannot be had. */
-export const startMediaEngine: StartEngine = async ({ config, world, log, relay, count }) => {
+export const startMediaEngine: StartEngine = (o) =>
+  startMediaEngineOn((events) => startThread(SCRIPT, events), o);
+
+export async function startMediaEngineOn(
+  startThread: StartThread,
+  { config, world, log, relay, count }: Parameters<StartEngine>[0],
+): Promise<MediaEngine> {
   const trafficClass = config.mediaDscp << 2;
   if (config.mediaEngine !== "native") {
     try {
       return await LoopEngine.start({
-        startThread: (events) => startThread(SCRIPT, events),
+        startThread,
         threads: Math.max(1, Math.min(THREADS_MAX, availableParallelism() - 1)),
         streamsMax: config.limits.mediaSessions * 2,
         clock: world.clock,
@@ -39,4 +46,4 @@ export const startMediaEngine: StartEngine = async ({ config, world, log, relay,
   }
   const { openDatagrams, clock } = world;
   return new NativeEngine({ openDatagrams, clock, relay, trafficClass });
-};
+}

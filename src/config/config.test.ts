@@ -152,6 +152,7 @@ describe("defaults", () => {
       timerCMax: 900,
       closeTimeout: 5,
       mediaSessions: 5000,
+      instanceMediaSessions: 5000,
       packetsPerSecond: 1000,
       ssrcs: 16,
       mediaSilent: 60,

@@ -127,6 +127,9 @@ const media = {
   mediaSessions: count(1, 100_000)
     .default(5000)
     .describe("Calls with media at one time; the ports mostly run out first. Default 5000."),
+  instanceMediaSessions: count(1, 100_000)
+    .default(5000)
+    .describe("Calls with media of one instance at one time. Default 5000."),
   packetsPerSecond: count(50, 1_000_000)
     .default(1000)
     .describe(

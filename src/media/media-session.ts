@@ -6,6 +6,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { SessionDescription } from "../sdp/session-description.ts";
+import { DROP } from "./counters.ts";
 import { type LegName, type LegSettings, otherLeg } from "./engine.ts";
 import {
   type AgreedLine,
@@ -59,7 +60,7 @@ export class MediaSession {
   /** The phone has refused SRTP and may be offered RTP: from the next offer. */
   isPlainOutside: boolean;
   readonly #table: SessionTable;
-  readonly #isOverLimit: boolean;
+  readonly #full: string | null;
   #signallingAddress: string;
   #isReleased = false;
   #isAnswered = false;
@@ -72,11 +73,11 @@ export class MediaSession {
    */
   readonly #turns: ByLeg<number> = { outer: 0, inner: 0 };
 
-  /** `isOverLimit`: the table has no room; every offer is answered 503. */
-  constructor(request: SessionRequest, table: SessionTable, isOverLimit: boolean) {
+  /** `full`: why the table has no room for it; every offer is answered 503. */
+  constructor(request: SessionRequest, table: SessionTable, full: string | null) {
     this.request = request;
     this.#table = table;
-    this.#isOverLimit = isOverLimit;
+    this.#full = full;
     this.#signallingAddress = request.outer.signallingAddress;
     this.isPlainOutside = request.outer.isPlain;
   }
@@ -102,7 +103,7 @@ export class MediaSession {
    */
   async offer(from: LegName, sdp: Uint8Array | string): Promise<OfferResult> {
     if (this.#isReleased) return this.#refuse(503, "media-session-ended");
-    if (this.#isOverLimit) return this.#refuse(503, "media-sessions-full");
+    if (this.#full !== null) return this.#refuse(503, this.#full);
     const description = readDescription(sdp, this.#table.rules().linesMax);
     if (description === null) return this.#refuse(488, "sdp-malformed");
     const { lines: live, problem } = judgeOffer(description, this.#policy(from));
@@ -185,13 +186,22 @@ export class MediaSession {
 
   /** Newest packet of either side on any stream; 0 = none yet. */
   get lastSeenMs(): number {
-    let newest = 0;
+    return this.look().lastSeenMs;
+  }
+
+  /** Beside that: whose packets were above the ceiling, null = nobody's. */
+  look(): { readonly lastSeenMs: number; readonly flooding: LegName | null } {
+    let lastSeenMs = 0;
+    let flooding: LegName | null = null;
     for (const stream of this.#streams.lines) {
       const counters = stream?.counters ?? null;
       if (counters === null) continue;
-      newest = Math.max(newest, counters.outer.lastSeenMs, counters.inner.lastSeenMs);
+      for (const leg of ["outer", "inner"] as const) {
+        lastSeenMs = Math.max(lastSeenMs, counters[leg].lastSeenMs);
+        if (counters[leg].drops[DROP.excess]! > 0) flooding ??= leg;
+      }
     }
-    return newest;
+    return { lastSeenMs, flooding };
   }
 
   snapshot(): SessionSnapshot {

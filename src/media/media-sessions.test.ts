@@ -59,6 +59,38 @@ test("above the limit of sessions an offer is 503 and the table does not grow", 
   expect((await lab.session(RTP).offer("outer", sdpOf(AT_PHONE))).ok).toBe(true);
 });
 
+test("an instance that has as many sessions as one may have leaves the others theirs", async () => {
+  const lab = new MediaLab({ instanceSessionsMax: 1 });
+  const of = (instance: string) => lab.session({ ...RTP, instance });
+  const offer = (instance: string) => of(instance).offer("outer", sdpOf(AT_PHONE));
+  const first = of("a");
+  const full = { ok: false, status: 503, reason: "instance-media-sessions" } as const;
+  expect(await offer("a")).toEqual(full);
+  expect(lab.counted).toEqual(["instance-media-sessions"]);
+  expect((await offer("b")).ok).toBe(true);
+  first.release();
+  first.release();
+  expect((await offer("a")).ok).toBe(true);
+  expect(await offer("a")).toEqual(full);
+});
+
+test("a phone that floods is cut to the ceiling, and told of once, with its call", async () => {
+  const lab = new MediaLab();
+  const session = lab.session(RTP);
+  const { outer } = await answeredCall(session, sdpOf(AT_PHONE));
+  const phone = await lab.peer(PHONE, AT_PHONE.port);
+  const flood = async (): Promise<void> => {
+    for (let i = 0; i < 1500; i++) await phone.send(rtpPacket(i), outer);
+    await lab.network.elapse(1000);
+  };
+  await flood();
+  await flood();
+  expect(lab.sessions.status.drops).toEqual({ excess: 1000 });
+  expect(lab.counted).toEqual(["media-flood"]);
+  const { callId, instance } = session.request;
+  expect(lab.warned).toEqual([["media-flood", { callId, instance, leg: "outer" }]]);
+});
+
 test("ports that another program holds are passed over", async () => {
   const lab = new MediaLab({ outerPorts: { from: 30_000, to: 30_005 } });
   const elsewhere = lab.network.world({ addresses: [OUTER] });

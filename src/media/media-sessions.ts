@@ -20,6 +20,8 @@ export type MediaOptions = {
   readonly outerAddress: string;
   readonly innerAddress: string;
   readonly sessionsMax: number;
+  /** Of one instance. */
+  readonly instanceSessionsMax: number;
   /** m= lines of one SDP body; more is 488. */
   readonly linesMax: number;
   readonly mediaSilentMs: number;
@@ -55,7 +57,7 @@ export type MediaStatus = {
   readonly drops: Readonly<Record<string, number>>;
 };
 
-type Watched = { isSilent: boolean; quietSinceMs: number };
+type Watched = { isSilent: boolean; isFlooded: boolean; quietSinceMs: number };
 
 export class MediaSessions {
   readonly #engine: MediaEngine;
@@ -66,6 +68,8 @@ export class MediaSessions {
   readonly #onSilent: (session: MediaSession) => void;
   #options: MediaOptions;
   readonly #sessions = new Map<MediaSession, Watched>();
+  /** How many each instance has. */
+  readonly #perInstance = new Map<string, number>();
   /**
    * By leg, address and range: pools of a range that was configured away live until their calls
    * end.
@@ -98,12 +102,31 @@ export class MediaSessions {
   }
 
   create(request: SessionRequest): MediaSession {
-    const isOverLimit = this.#sessions.size >= this.#options.sessionsMax;
-    const session = new MediaSession(request, this.#table, isOverLimit);
-    if (isOverLimit) return session;
-    this.#sessions.set(session, { isSilent: false, quietSinceMs: this.#clock.now() });
+    const full = this.#full(request.instance);
+    const session = new MediaSession(request, this.#table, full);
+    if (full !== null) return session;
+    const quietSinceMs = this.#clock.now();
+    this.#sessions.set(session, { isSilent: false, isFlooded: false, quietSinceMs });
+    this.#countInstance(request.instance, 1);
     this.#timer ??= this.#clock.after(SILENCE_TICK_MS, () => this.#watch());
     return session;
+  }
+
+  /** The limit that leaves no room. */
+  #full(instance: string): string | null {
+    if (this.#sessions.size >= this.#options.sessionsMax) return "media-sessions-full";
+    const { instanceSessionsMax } = this.#options;
+    return this.#sessionsOf(instance) >= instanceSessionsMax ? "instance-media-sessions" : null;
+  }
+
+  #sessionsOf(instance: string): number {
+    return this.#perInstance.get(instance) ?? 0;
+  }
+
+  #countInstance(instance: string, more: 1 | -1): void {
+    const count = this.#sessionsOf(instance) + more;
+    if (count === 0) this.#perInstance.delete(instance);
+    else this.#perInstance.set(instance, count);
   }
 
   get sessions(): Iterable<MediaSession> {
@@ -196,7 +219,7 @@ export class MediaSessions {
   }
 
   #ended(session: MediaSession): void {
-    this.#sessions.delete(session);
+    if (this.#sessions.delete(session)) this.#countInstance(session.request.instance, -1);
     if (this.#sessions.size > 0) return;
     this.#timer?.cancel();
     this.#timer = null;
@@ -210,11 +233,13 @@ export class MediaSessions {
 
   /** Ringing and hold may be silent for as long as they like. */
   #watchOne(session: MediaSession, watched: Watched, now: number): void {
+    const { lastSeenMs, flooding } = session.look();
+    if (flooding !== null && !watched.isFlooded) this.#flooded(session, watched, flooding);
     if (!session.isAnswered || session.isOnHold) {
       watched.quietSinceMs = now;
       return;
     }
-    const since = Math.max(watched.quietSinceMs, session.lastSeenMs);
+    const since = Math.max(watched.quietSinceMs, lastSeenMs);
     const { mediaSilentMs, mediaTimeoutMs } = this.#options;
     const { callId, instance } = session.request;
     if (now - since < mediaSilentMs) {
@@ -231,6 +256,14 @@ export class MediaSessions {
     this.#count("media-timeout");
     this.#log.warn("media-timeout", { callId, instance, silentMs: now - since });
     session.giveUpPorts();
+  }
+
+  /** Once a call; the packets themselves are counted as they are dropped. */
+  #flooded(session: MediaSession, watched: Watched, leg: LegName): void {
+    watched.isFlooded = true;
+    this.#count("media-flood");
+    const { callId, instance } = session.request;
+    this.#log.warn("media-flood", { callId, instance, leg });
   }
 
   #openPools(): void {

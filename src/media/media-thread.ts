@@ -56,6 +56,7 @@ export class MediaThread {
   #wakeFd = -1;
   #ownFds: readonly number[] = [];
   #startedMs = 0;
+  #hasStarted = false;
   #isStopped = false;
   #timer: Timer | null = null;
   #outbox: ToThread[] = [];
@@ -76,7 +77,7 @@ export class MediaThread {
     this.#start();
   }
 
-  /** Resolves when its packet loop runs for the first time. */
+  /** Resolves when its packet loop runs for the first time; rejects with one line of why it cannot. */
   get started(): Promise<void> {
     return this.#started.promise;
   }
@@ -162,6 +163,7 @@ export class MediaThread {
       this.#wakeFd = message.wakeFd;
       this.#ownFds = message.ownFds;
       this.#wake();
+      this.#hasStarted = true;
       this.#started.resolve();
       return;
     }
@@ -189,6 +191,10 @@ export class MediaThread {
   }
 
   #ended(reason: string): void {
+    if (!this.#hasStarted) {
+      this.#forgetThread();
+      return this.#started.reject(new Error(reason));
+    }
     this.#o.log.error("media-thread-ended", { reason, streams: this.streams });
     this.#o.count("media-thread-ended");
     for (const fd of this.#ownFds) closePacketSocket(fd);

@@ -12,6 +12,7 @@ const LIMITS: ReadonlySet<string> = new Set([
   "handshakes-per-address",
   "instance-call-rate",
   "instance-calls",
+  "instance-media-sessions",
   "instance-requests",
   "media-no-port",
   "media-sessions-full",

@@ -17,6 +17,7 @@ export function mediaOptions(config: ProxyConfig, bindAddresses: readonly string
     outerAddress: facing(bindAddresses, ""),
     innerAddress: config.inside.address ?? facing(bindAddresses, ""),
     sessionsMax: limits.mediaSessions,
+    instanceSessionsMax: limits.instanceMediaSessions,
     linesMax: limits.mLines,
     mediaSilentMs: limits.mediaSilent * 1000,
     mediaTimeoutMs: limits.mediaTimeout * 1000,

@@ -28,6 +28,7 @@ export const MEDIA_OPTIONS: MediaOptions = {
   outerAddress: OUTER,
   innerAddress: INNER,
   sessionsMax: 100,
+  instanceSessionsMax: 100,
   linesMax: 20,
   mediaSilentMs: 60_000,
   mediaTimeoutMs: 300_000,
@@ -72,6 +73,7 @@ export function sessionRequest(ends: Ends = {}): SessionRequest {
 export class MediaLab {
   readonly network = new SimulatedNetwork();
   readonly counted: string[] = [];
+  readonly warned: unknown[] = [];
   readonly silent: MediaSession[] = [];
   readonly sessions: MediaSessions;
 
@@ -92,7 +94,7 @@ export class MediaLab {
       }),
       clock,
       random: o.random ?? world.random,
-      log: SILENT_LOG,
+      log: { ...SILENT_LOG, warn: (...said) => void this.warned.push(said) },
       count: (reason) => void this.counted.push(reason),
       options: { ...MEDIA_OPTIONS, ...options },
       onSilent: (session) => void this.silent.push(session),
