@@ -8,6 +8,7 @@ import { accessOperations, type Passwords } from "./access.ts";
 import { applianceOperations } from "./appliance.ts";
 import { type AskBans, BanExport } from "./ban-export.ts";
 import { banOperations, type LiftBan } from "./bans.ts";
+import { type AskCalls, callOperations } from "./calls.ts";
 import { Candidate } from "./candidate.ts";
 import { copies, type ProxyStates } from "./copies.ts";
 import { Deployment } from "./deployment.ts";
@@ -50,6 +51,7 @@ export type AdminOptions = {
   readonly askStatus: AskStatus;
   readonly askBans: AskBans;
   readonly liftBan: LiftBan;
+  readonly askCalls: AskCalls;
   /** null = there is no helper: bans act in the proxies only. */
   readonly firewall: Firewall | null;
   readonly states: ProxyStates;
@@ -126,6 +128,7 @@ export function openAdmin(o: AdminOptions): Admin {
     ...switching({ candidate, deployment, observer }),
     ...copies({ candidate, deployment, observer, states: o.states, clock, random }),
     ...banOperations({ log, lift: o.liftBan, status }),
+    ...callOperations({ ask: o.askCalls, status }),
     statuses,
     status,
   };

@@ -7,6 +7,7 @@ import type { CertificateFacts } from "../config/certificate-facts.ts";
 import type { ApplianceConfig } from "../config/config.ts";
 import type { InstanceDocument } from "../config/instance.ts";
 import type { ProxyDocument } from "../config/proxy.ts";
+import type { CallsReport } from "../health/calls.ts";
 import type { Ban, ProxyStatus } from "../health/status.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -106,6 +107,8 @@ export type ProxyOperations = ObjectOperations<PublicProxy> & {
   status(name: string): Promise<Outcome<ObservedProxy>>;
   /** All of candidate and active. */
   statuses(): Promise<readonly ObservedProxy[]>;
+  /** Whose Call-ID, instance or user holds `wanted`; "" = all. Refusals: not-found, not-running. */
+  calls(name: string, wanted: string): Promise<Outcome<CallsReport>>;
   /** Who is kept out now. Refusals: not-found, not-running. */
   bans(name: string): Promise<Outcome<readonly Ban[]>>;
   /** `user` null: the address as a whole. Refusals: not-found, not-running. */
@@ -124,10 +127,18 @@ export type ProxyOperations = ObjectOperations<PublicProxy> & {
   ): Promise<Outcome<RestoreReport>>;
 };
 
+/**
+ * Of XMPP: with TLS inside, channel binding is (must be off) or is not offered; over plain TCP the instance
+ * lets nobody in before STARTTLS.
+ */
+export type ReachAdvice = "xmpp-binding" | "xmpp-no-binding" | "xmpp-wants-tls";
+
 export type ServiceReach = {
-  readonly service: "sip" | "web";
+  readonly service: "sip" | "web" | "xmpp";
   readonly reachable: boolean;
   readonly reason: string | null;
+  /** What the operator should know of what was found. */
+  readonly advice: ReachAdvice | null;
   readonly tookMs: number;
 };
 

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import type { AskBans } from "../admin/ban-export.ts";
 import type { LiftBan } from "../admin/bans.ts";
+import type { AskCalls } from "../admin/calls.ts";
 import type { ProxyStates } from "../admin/copies.ts";
 import { type AskHelper, helperFirewall, helperNetwork } from "../admin/helper.ts";
 import { type Admin, openAdmin } from "../admin/open.ts";
@@ -12,6 +13,7 @@ import type { TextStore } from "../admin/revisions.ts";
 import type { SpawnProxy, Supervisor } from "../admin/supervisor.ts";
 import { pairProblems } from "../config/certificate.ts";
 import { certificateFacts, coversName, dateWarnings } from "../config/certificate-facts.ts";
+import type { CallsReport } from "../health/calls.ts";
 import type { Ban, ProxyStatus } from "../health/status.ts";
 import { askLine } from "../io/ask-line.ts";
 import { spawnChild } from "../io/child.ts";
@@ -88,27 +90,28 @@ export function statusSocket(folder: string, proxy: string, isSystemd: boolean):
   return join(parent, proxy, "status.sock");
 }
 
+/** What a proxy answers at a path of its status socket; null = it does not. */
+async function askProxy<T>(socket: string, path: string): Promise<T | null> {
+  if (!existsSync(socket)) return null;
+  try {
+    return JSON.parse(await askUnix(socket, path)) as T;
+  } catch {
+    return null; // left by a process that is gone
+  }
+}
+
 export function askStatus(folder: string, isSystemd: boolean): AskStatus {
-  return async (proxy) => {
-    const socket = statusSocket(folder, proxy, isSystemd);
-    if (!existsSync(socket)) return null;
-    try {
-      return JSON.parse(await askUnix(socket, "/status")) as ProxyStatus;
-    } catch {
-      return null; // left by a process that is gone
-    }
-  };
+  return (proxy) => askProxy<ProxyStatus>(statusSocket(folder, proxy, isSystemd), "/status");
 }
 
 export function askBans(folder: string, isSystemd: boolean): AskBans {
-  return async (proxy) => {
-    const socket = statusSocket(folder, proxy, isSystemd);
-    if (!existsSync(socket)) return null;
-    try {
-      return JSON.parse(await askUnix(socket, "/bans")) as readonly Ban[];
-    } catch {
-      return null; // left by a process that is gone
-    }
+  return (proxy) => askProxy<readonly Ban[]>(statusSocket(folder, proxy, isSystemd), "/bans");
+}
+
+export function askCalls(folder: string, isSystemd: boolean): AskCalls {
+  return (proxy, wanted) => {
+    const path = `/calls?q=${encodeURIComponent(wanted)}`;
+    return askProxy<CallsReport>(statusSocket(folder, proxy, isSystemd), path);
   };
 }
 
@@ -219,6 +222,7 @@ export function openParts(
     network: o.isSystemd ? helperNetwork(askHelper) : null,
     askStatus: askStatus(folder, o.isSystemd),
     askBans: askBans(folder, o.isSystemd),
+    askCalls: askCalls(folder, o.isSystemd),
     liftBan: liftBan(folder, o.isSystemd),
     firewall: o.isSystemd ? helperFirewall(askHelper) : null,
     states: proxyStates(folder),

@@ -9,6 +9,7 @@ import { helperFirewall, helperNetwork } from "../../src/admin/helper.ts";
 import { type Admin, openAdmin } from "../../src/admin/open.ts";
 import { pages } from "../../src/admin/pages/pages.tsx";
 import type { Supervisor } from "../../src/admin/supervisor.ts";
+import type { CallReport } from "../../src/health/calls.ts";
 import type { ProxyStatus } from "../../src/health/status.ts";
 import { makeLog } from "../../src/io/log.ts";
 import type { World } from "../../src/io/types.ts";
@@ -112,6 +113,8 @@ export class AdminPlace {
   readonly states = new Map<string, Record<string, string>>();
   /** What each proxy tells of its bans. */
   readonly bans = new Map<string, ProxyStatus["bans"]>();
+  /** What each proxy tells of its calls. */
+  readonly calls: CallReport[] = [];
   readonly admin: Admin;
   readonly #app: ReturnType<typeof makeApp>;
   token = "";
@@ -151,6 +154,11 @@ export class AdminPlace {
       },
       askBans: async (name) =>
         this.processes.running.has(name) ? (this.bans.get(name) ?? []) : null,
+      askCalls: async (name, wanted) => {
+        if (!this.processes.running.has(name)) return null;
+        const calls = this.calls.filter(({ callId }) => callId.includes(wanted));
+        return { running: 0, ended: calls.length, calls };
+      },
       liftBan: async (name, address, user) => {
         const before = this.bans.get(name) ?? [];
         const after = before.filter((one) => one.address !== address || one.user !== user);

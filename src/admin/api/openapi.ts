@@ -6,6 +6,7 @@ import { z } from "zod";
 import { applianceSchema } from "../../config/appliance.ts";
 import { instanceSchema } from "../../config/instance.ts";
 import { proxySchema } from "../../config/proxy.ts";
+import { FINDINGS } from "../../health/calls.ts";
 import { BACKUP_TYPE } from "../backup.ts";
 import { applySchema, backupSchema, sessionSchema, setupSchema } from "./bodies.ts";
 
@@ -40,6 +41,7 @@ export const ROUTES: readonly Route[] = [
   ["post", "/proxies/{name}/start", "Start it now.", null, [200, "Status"], [404, 409, 504]],
   ["post", "/proxies/{name}/stop", "Stop it now.", null, [200, "Status"], [404, 409, 504]],
   ["get", "/proxies/{name}/status", "What is observed.", null, [200, "Status"], [404]],
+  ["get", "/proxies/{name}/calls", "Running and ended.", null, [200, "Calls"], [404, 409]],
   ["get", "/proxies/{name}/bans", "Who is kept out.", null, [200, "Ban[]"], [404, 409]],
   ["delete", "/proxies/{name}/bans/{address}", "Let in again.", null, [204, null], [404, 409]],
   ["post", "/proxies/{name}/backup", "One file.", "Backup", [200, "File"], [404, 409, 422]],
@@ -81,6 +83,23 @@ const certificate = object({
   validUntil: time,
   isSelfSigned: { type: "boolean" },
   warnings: list(text),
+});
+const measure = { type: "number" };
+const leg = object({
+  codec: orNull(text),
+  isEncrypted: { type: "boolean" },
+  ...{ packets: number, octets: number, rtcpPackets: number, lost: number, lossPercent: measure },
+  ...{ jitterMs: measure, duplicates: number, reordered: number, roundTripMs: orNull(measure) },
+  ...{ peerLossPercent: orNull(measure), peerJitterMs: orNull(measure), mos: orNull(measure) },
+  ...{ lastSeen: orNull(time), source: orNull(text), moves: number, foreign: number },
+  drops: { type: "object", additionalProperties: number },
+});
+const call = object({
+  ...{ callId: text, instance: text, caller: { enum: ["phone", "instance"] } },
+  ...{ from: orNull(text), to: orNull(text), begun: time, answered: orNull(time) },
+  ...{ ended: orNull(time), reason: orNull(text), seconds: number },
+  diagnosis: list(object({ code: { enum: Object.keys(FINDINGS) }, text })),
+  streams: list(object({ type: text, phone: leg, instance: leg })),
 });
 const change = object({ path: text, before: {}, after: {} });
 const changes = list(change);
@@ -124,6 +143,7 @@ function components(): Json {
       shallRun: { type: "boolean" },
       revision: number,
     }),
+    Calls: object({ running: number, ended: number, calls: list(call) }),
     Ban: object({ address: text, user: orNull(text), reason: text, since: time, until: time }),
     Backup: inputSchema(backupSchema),
     Restored: object({
@@ -139,6 +159,7 @@ function components(): Json {
       service: text,
       reachable: { type: "boolean" },
       reason: orNull(text),
+      advice: orNull(text),
       tookMs: number,
     }),
     Pending: object({
@@ -220,6 +241,7 @@ function parametersOf(method: string, path: string): readonly Json[] {
   if (path.endsWith("/restore") && method === "put") {
     return [...inPath, query("dryRun", { enum: ["1"] })];
   }
+  if (path.endsWith("/calls")) return [...inPath, query("q", text)];
   if (path.endsWith("/bans/{address}")) return [...inPath, query("user", text)];
   if (path === "/provisioning-urls") return [query("instance", text), query("mac", text)];
   return inPath;

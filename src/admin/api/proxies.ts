@@ -57,6 +57,9 @@ export function proxyRoutes({ proxies }: Operations, base: string): Hono<AdminEn
   app.get("/:name/status", async (c) =>
     answer(await proxies.status(c.req.param("name")), (proxy) => c.json(statusBody(proxy))),
   );
+  app.get("/:name/calls", async (c) =>
+    answer(await proxies.calls(c.req.param("name"), c.req.query("q") ?? ""), (all) => c.json(all)),
+  );
   app.get("/:name/bans", async (c) =>
     answer(await proxies.bans(c.req.param("name")), (bans) => c.json(bans)),
   );

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import * as badFields from "../../../test/contract/bad-fields.ts";
 import * as badNetworks from "../../../test/contract/bad-networks.ts";
 import type { BadDocument } from "../../../test/contract/change.ts";
+import { FINDINGS } from "../../health/calls.ts";
 import { refusal } from "../outcome.ts";
 import { type Field, fieldsOf } from "../pages/fields.ts";
+import findingsDe from "./findings.de.json" with { type: "json" };
 import hintsDe from "./hints.de.json" with { type: "json" };
 import labelsDe from "./labels.de.json" with { type: "json" };
 import labelsEn from "./labels.en.json" with { type: "json" };
@@ -15,6 +17,7 @@ import textsDe from "./texts.de.json" with { type: "json" };
 import textsEn from "./texts.en.json" with { type: "json" };
 import {
   chooseLanguage,
+  findingText,
   hintOf,
   labelOf,
   optionOf,
@@ -78,6 +81,14 @@ describe("English and German", () => {
         expect([key, ...Object.keys(table[key] ?? {})]).toEqual([key, ...options]);
       }
     }
+  });
+
+  test("have words for every diagnosis of a call", () => {
+    expect(Object.keys(findingsDe)).toEqual(Object.keys(FINDINGS));
+    for (const text of Object.values(findingsDe)) expect(text.trim()).not.toBe("");
+    expect(findingText("de", { code: "good", text: FINDINGS.good })).toBe("gut");
+    expect(findingText("en", { code: "good", text: FINDINGS.good })).toBe("good");
+    expect(findingText("de", { code: "newer" as never, text: "newer" })).toBe("newer");
   });
 
   test("every text is used by a page", () => {

@@ -3,7 +3,9 @@
  * so that manual, schema and pages say the same; all else stands in the JSON files beside. What the check
  * of the configuration says in English is translated by its pattern.
  */
+import type { Finding } from "../../health/calls.ts";
 import type { Refusal } from "../outcome.ts";
+import findingsDe from "./findings.de.json" with { type: "json" };
 import hintsDe from "./hints.de.json" with { type: "json" };
 import labelsDe from "./labels.de.json" with { type: "json" };
 import labelsEn from "./labels.en.json" with { type: "json" };
@@ -100,6 +102,11 @@ export function problemText(language: Language, message: string): string {
     });
   }
   return message;
+}
+
+/** What is wrong with a call; one that a newer proxy tells in its own words. */
+export function findingText(language: Language, { code, text }: Finding): string {
+  return language === "de" ? ((findingsDe as Table)[code] ?? text) : text;
 }
 
 /** What was refused; `detail` (English) is added where it says more than the waiting time. */

@@ -66,6 +66,7 @@ const PAGES_OF_ALL = [
   "/",
   "/proxies",
   "/proxies/dmz",
+  "/proxies/dmz/calls",
   "/add/proxy",
   "/add/from-backup",
   "/instances",

@@ -11,6 +11,7 @@ import { LONGEST_BACKUP_BYTES } from "../backup.ts";
 import { refusal } from "../outcome.ts";
 import { applianceRoutes } from "./appliance.tsx";
 import { assetRoutes } from "./assets.ts";
+import { callRoutes } from "./calls.tsx";
 import { changeRoutes } from "./changes.tsx";
 import { copyRoutes } from "./copies.tsx";
 import { instanceRoutes } from "./instances.tsx";
@@ -63,6 +64,7 @@ export function pages(o: Site & { readonly log: Log }): Hono<AdminEnv> {
   for (const routes of [
     overviewRoutes,
     proxyRoutes,
+    callRoutes,
     copyRoutes,
     instanceRoutes,
     applianceRoutes,

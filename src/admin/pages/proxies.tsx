@@ -52,6 +52,9 @@ function ObservedBox(o: { view: View; observed: ObservedProxy; proxy: PublicProx
         </div>
         <Counts view={view} observed={observed} />
       </div>
+      <p>
+        <a href={`${addressOf(observed.name)}/calls`}>{view.t("calls.open")}</a>
+      </p>
       <Bans view={view} observed={observed} />
       {(observed.status?.warnings.length ?? 0) > 0 && <Warnings view={view} all={[observed]} />}
     </section>
