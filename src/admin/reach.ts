@@ -1,18 +1,19 @@
 /**
  * Tries an instance from here and now, as the Test button of the pages: does SIP answer an OPTIONS request,
- * does its web server take a connection. One packet and two connections; nothing of it is kept.
+ * does its web server take a connection, what does its XMPP server offer. Nothing of it is kept.
  */
 import type { InstanceConfig } from "../config/config.ts";
 import type { Connection, World } from "../io/types.ts";
 import { formatMessage } from "../sip/format-message.ts";
 import { inOrder, locate } from "../sip/locate.ts";
 import { makeRequest } from "../sip/make-message.ts";
-import type { ServiceReach } from "./operations.ts";
+import type { ReachAdvice, ServiceReach } from "./operations.ts";
+import { reachXmpp } from "./reach-xmpp.ts";
 
 const PATIENCE_MS = 3000;
 const TOKEN_BYTES = 9;
 
-type Try = (instance: InstanceConfig) => Promise<void>;
+type Try = (instance: InstanceConfig) => Promise<ReachAdvice | null>;
 
 function optionsRequest(world: World, transport: string, local: string, remote: string) {
   const token = Buffer.from(world.random(TOKEN_BYTES)).toString("base64url");
@@ -34,7 +35,7 @@ function optionsRequest(world: World, transport: string, local: string, remote: 
 }
 
 /** Resolves when anything comes back: an instance that says 404 to OPTIONS is there. */
-async function trySip(world: World, instance: InstanceConfig): Promise<void> {
+async function trySip(world: World, instance: InstanceConfig): Promise<null> {
   const { transport, verifyTls, caPem } = instance.sip;
   const asked = { host: instance.address, port: instance.sip.port, transport };
   const [first] = inOrder((await locate(world, asked, false)).locations, "");
@@ -55,7 +56,7 @@ async function trySip(world: World, instance: InstanceConfig): Promise<void> {
     const socket = await world.openDatagrams({ local: { address: local, port: 0 }, receive });
     socket.send(request, address, port);
     await inTime(world, answer).finally(() => socket.close());
-    return;
+    return null;
   }
   const connection = await world.connectStream({
     local: { address: local },
@@ -68,9 +69,10 @@ async function trySip(world: World, instance: InstanceConfig): Promise<void> {
   });
   connection.write(request);
   await inTime(world, answer).finally(() => connection.destroy());
+  return null;
 }
 
-async function tryWeb(world: World, instance: InstanceConfig): Promise<void> {
+async function tryWeb(world: World, instance: InstanceConfig): Promise<null> {
   const url = new URL(instance.web.url);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const [remote] = (await world.resolve(host)).addresses;
@@ -85,6 +87,7 @@ async function tryWeb(world: World, instance: InstanceConfig): Promise<void> {
     events: { data: () => undefined, closed: () => undefined },
   });
   connection.destroy();
+  return null;
 }
 
 function inTime(world: World, answer: Promise<void>): Promise<void> {
@@ -106,15 +109,16 @@ export async function reachInstance(
     const startMs = world.clock.now();
     const took = () => world.clock.now() - startMs;
     try {
-      await work(instance);
-      return { service, reachable: true, reason: null, tookMs: took() };
+      const advice = await work(instance);
+      return { service, reachable: true, reason: null, advice, tookMs: took() };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      return { service, reachable: false, reason, tookMs: took() };
+      return { service, reachable: false, reason, advice: null, tookMs: took() };
     }
   };
   return Promise.all([
     attempt("sip", (one) => trySip(world, one)),
     attempt("web", (one) => tryWeb(world, one)),
+    attempt("xmpp", (one) => reachXmpp(world, one)),
   ]);
 }

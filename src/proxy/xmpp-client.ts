@@ -8,6 +8,7 @@ import type { Limits } from "../config/limits.ts";
 import { sourceOf } from "../config/source.ts";
 import type { ByteStream, ByteStreamEvents, Log, Timer, World } from "../io/types.ts";
 import { type Answer, InstanceFeatures, PROCEED, STARTTLS_FEATURES } from "../xmpp/features.ts";
+import { FEATURES_BYTES } from "../xmpp/server-connection.ts";
 import {
   formatOpening,
   formatStreamError,
@@ -15,7 +16,7 @@ import {
 } from "../xmpp/stream-errors.ts";
 import { ClientOpening, type Heard } from "../xmpp/stream-opening.ts";
 import type { Instance, Instances } from "./instances.ts";
-import { connectInside, FEATURES_BYTES } from "./xmpp-inside.ts";
+import { connectInside } from "./xmpp-inside.ts";
 import { Splice, type Traffic } from "./xmpp-splice.ts";
 
 export type XmppClientOptions = {

@@ -4,7 +4,12 @@
  */
 
 import { checkConfig } from "../../src/config/check.ts";
-import { type ProxyConfig, type ProxySlice, sliceFor } from "../../src/config/config.ts";
+import {
+  type InstanceConfig,
+  type ProxyConfig,
+  type ProxySlice,
+  sliceFor,
+} from "../../src/config/config.ts";
 import { makeLog } from "../../src/io/log.ts";
 import type { Identity } from "../../src/io/types.ts";
 import { realWorld } from "../../src/io/world.ts";
@@ -81,6 +86,11 @@ export class XmppPlace {
     const place = new XmppPlace(instances, instance, slice.proxy);
     (await place.service.open(slice.proxy, [HERE])).keep();
     return place;
+  }
+
+  /** Its configuration, with this XMPP. */
+  static instance(xmpp: Document): InstanceConfig {
+    return sliceOf({ xmpp }, 5222).instances[0] as InstanceConfig;
   }
 
   get port(): number {

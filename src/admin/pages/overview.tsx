@@ -40,7 +40,10 @@ const reachStates: ReadonlyMap<boolean | null, string> = new Map([
   [false, "failing"],
 ]);
 
-type InstanceCounts = Pick<InstanceStatus, "flows" | "dialogs" | "requests" | "bans">;
+type InstanceCounts = Pick<
+  InstanceStatus,
+  "flows" | "dialogs" | "requests" | "bans" | "xmppClients"
+>;
 
 /** What each running proxy knows of the instance. */
 export function InstanceSeen(o: { view: View; name: string; all: readonly ObservedProxy[] }) {
@@ -72,11 +75,12 @@ export function InstanceSeen(o: { view: View; name: string; all: readonly Observ
   );
 }
 
-const countsOf = ({ flows, dialogs, requests, bans }: InstanceCounts) => ({
+const countsOf = ({ flows, dialogs, requests, bans, xmppClients }: InstanceCounts) => ({
   flows,
   dialogs,
   requests,
   bans,
+  xmppClients,
 });
 
 /** Where an instance is by DNS, in the order in which its addresses are tried. */

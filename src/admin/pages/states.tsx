@@ -57,6 +57,17 @@ function sipLine(view: View, observed: ObservedProxy, voipSip: string): ServiceL
   return { label: voipSip === "off" ? "SIP" : label, text, isOpen: false };
 }
 
+function xmppLine({ t }: View, { status }: ObservedProxy): ServiceLine {
+  const label = t("section.xmpp");
+  const { xmpp: address, xmpp6 } = status?.listening ?? {};
+  if (status === null || address === undefined) {
+    return { label, text: t("service.not-open"), isOpen: false };
+  }
+  const open = xmpp6 === undefined ? address : `${address}, ${xmpp6}`;
+  const text = t("service.xmpp", { address: open, clients: status.xmpp.clients });
+  return { label, text, isOpen: true };
+}
+
 function serviceLines(view: View, observed: ObservedProxy, voipSip: string): ServiceLine[] {
   const { t } = view;
   const lines = [sipLine(view, observed, voipSip)];
@@ -70,7 +81,7 @@ function serviceLines(view: View, observed: ObservedProxy, voipSip: string): Ser
   const inside = observed.status?.listening.sipInside ?? [];
   const isOpen = inside.length > 0;
   const text = isOpen ? t("service.open", { address: inside.join(", ") }) : t("service.not-open");
-  return [...lines, { label: t("service.inside"), text, isOpen }];
+  return [...lines, xmppLine(view, observed), { label: t("service.inside"), text, isOpen }];
 }
 
 /** Services that do not exist yet are named as such, whatever the configuration wants. */
@@ -179,13 +190,14 @@ export function Reach({ view, reach }: { view: View; reach: readonly ServiceReac
   return (
     <>
       <dl class="facts">
-        {reach.map(({ service, reachable, reason, tookMs }) => (
+        {reach.map(({ service, reachable, reason, advice, tookMs }) => (
           <>
             <dt>{t(`reach.${service}`)}</dt>
             <dd class={reachable ? "open" : "not-open"}>
               {reachable ? t("reach.yes") : t("reach.no")}
               {reachable && ` · ${t("reach.answered", { ms: Math.round(tookMs) })}`}
               {reason !== null && ` · ${reason}`}
+              {advice !== null && <p class="hint">{t(`reach.${advice}`)}</p>}
             </dd>
           </>
         ))}

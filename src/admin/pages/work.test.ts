@@ -97,11 +97,7 @@ describe("proxies", () => {
     await place.ask("POST", "/proxies", TRIAL);
     await place.whilePassing(visit(place, "/proxies/dmz/start", {}));
     const { html } = await visit(place, "/proxies/dmz");
-    for (const name of [
-      "Phone Provisioning",
-      "Allow Client (XMPP) Connections",
-      "Manage mobydick Instances",
-    ]) {
+    for (const name of ["Phone Provisioning", "Manage mobydick Instances"]) {
       expect(html).toContain(
         `<dt>${name}</dt><dd class="not-open">not available in this version</dd>`,
       );
@@ -194,7 +190,7 @@ describe("instances", () => {
     expect(status).toBe(200);
     expect(html).toContain("Result of the check");
     expect(html).toContain("not reachable");
-    expect(html).toContain("XMPP and provisioning are not checked in this version.");
+    expect(html).toContain("Provisioning is not checked in this version.");
   });
 
   test("a MAC is typed in, the URLs of the phone come out; what is no MAC is told", async () => {
