@@ -127,6 +127,11 @@ export class Instances {
     return this.#byDomain.get(host.toLowerCase());
   }
 
+  /** Without case, and no alias. */
+  byName(name: string): Instance | undefined {
+    return this.#all.get(name.toLowerCase());
+  }
+
   byTag(tag: string): Instance | undefined {
     return this.#byTag.get(tag);
   }
