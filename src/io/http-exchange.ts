@@ -38,12 +38,10 @@ type ExchangeParts = {
 
 export function exchangeOf(o: ExchangeParts): HttpExchange {
   const { connection, request, response } = o;
-  let isRead = false;
   return {
     ...requestOf(request, connection),
     hasBody: o.hasBody,
     readBody(): Readable {
-      isRead = true;
       if (o.expectsContinue) response.writeContinue();
       return request;
     },
@@ -54,7 +52,7 @@ export function exchangeOf(o: ExchangeParts): HttpExchange {
     answer(head, body = ""): void {
       if (response.destroyed) return;
       // What nobody reads of a body must not be taken for a request.
-      if (o.hasBody && !isRead) {
+      if (o.hasBody && !request.complete) {
         response.shouldKeepAlive = false;
         request.resume();
       }
@@ -90,6 +88,10 @@ export function upgradeOf(
       const length = ["Content-Length", String(bytes.length), "Connection", "close"];
       socket.write(headBytes({ ...head, headers: [...head.headers, ...length] }));
       socket.end(bytes);
+    },
+    respond({ status, reason, headers }): Writable {
+      socket.write(headBytes({ status, reason, headers: [...headers, "Connection", "close"] }));
+      return socket;
     },
     accept(head): Duplex {
       socket.write(headBytes(head));

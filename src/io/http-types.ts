@@ -44,6 +44,8 @@ export type HttpExchange = HttpRequest & {
 /** A request to change the protocol (RFC 9110 §7.8). It has no body. */
 export type HttpUpgrade = HttpRequest & {
   answer(head: HttpResponseHead, body?: string): void;
+  /** Begins an answer that ends with the connection: the instance has changed nothing. */
+  respond(head: HttpResponseHead): Writable;
   /** Sends the 101 and gives the connection, `more` of the client's bytes being in it. */
   accept(head: HttpResponseHead): Duplex;
   destroy(): void;

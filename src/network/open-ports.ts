@@ -1,5 +1,6 @@
 /** Which ports of a proxy are switched on, towards phones and clients and towards the instances. */
 import type { InstanceConfig, ProxyConfig } from "../config/config.ts";
+import { opensWeb } from "../config/opens-web.ts";
 
 /** Ports and ranges (`30000-35000`), ready for nft; in rising order, none twice. */
 export type OpenPorts = { readonly tcp: readonly string[]; readonly udp: readonly string[] };
@@ -17,7 +18,7 @@ export function outerPorts(
     phoneProvisioning === "http-and-https" ? ports.provisioningHttp : 0,
     proxy.allowXmpp ? ports.xmpp : 0,
     hasWeb ? ports.web : 0,
-    hasWeb ? ports.webHttp : 0,
+    hasWeb && proxy.redirectHttp ? ports.webHttp : 0,
   ];
   const udp = [voipSip === "udp" ? ports.sipUdp : 0];
   const media = voipSip === "off" ? null : range(proxy.rtpPorts);
@@ -37,15 +38,6 @@ export function innerPorts({ inside }: ProxyConfig): {
     sip: { tcp: sorted([inside.sipPort, inside.sipPort + 1]), udp: sorted([inside.sipPort]) },
     media: range(inside.rtpPorts),
   };
-}
-
-/** Whether there is anything to serve by HTTPS: management, a redirection, or XMPP over HTTP. */
-function opensWeb(proxy: ProxyConfig, instances: readonly InstanceConfig[]): boolean {
-  return (
-    proxy.manageInstances !== "off" ||
-    proxy.redirectionUrl !== null ||
-    (proxy.allowXmpp && instances.some(({ xmpp }) => xmpp.http))
-  );
 }
 
 function range({ from, to }: { readonly from: number; readonly to: number }): string {

@@ -21,6 +21,9 @@ import { CallLimits } from "./call-limits.ts";
 import { Calls } from "./calls.ts";
 import type { Core } from "./core.ts";
 import { HealthChecks } from "./health-checks.ts";
+import { HttpClients } from "./http-clients.ts";
+import { HttpForward } from "./http-forward.ts";
+import { HttpInside } from "./http-inside.ts";
 import { InnerSide } from "./inner-side.ts";
 import { InstanceRequests } from "./instance-requests.ts";
 import type { Instances } from "./instances.ts";
@@ -28,13 +31,15 @@ import { KeepAlive } from "./keep-alive.ts";
 import { mediaOptions } from "./media-options.ts";
 import { OuterSide } from "./outer-side.ts";
 import { phoneQuestion } from "./phone-question.ts";
+import { Provisioning } from "./provisioning.ts";
 import { Receiver } from "./receive.ts";
 import { JOURNAL, Remembered } from "./remembered.ts";
 import { Router } from "./router.ts";
 import { SdpBodies } from "./sdp-bodies.ts";
 import type { SideOptions } from "./side.ts";
-import type { StateStore } from "./state.ts";
+import { provisioningKey, type StateStore } from "./state.ts";
 import { StreamFlow } from "./stream-flow.ts";
+import { WebService } from "./web.ts";
 import { XmppService } from "./xmpp-service.ts";
 
 /** What is so now and may be otherwise after a reload. */
@@ -99,20 +104,20 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   });
   const remembered = makeRemembered(o, () => core);
   const side = sideOptions(o, admission, () => core);
-  const table: TransactionTable = new TransactionTable({
-    clock,
-    maxTransactions: limits().transactions,
-    randomId: () => Buffer.from(random(12)).toString("base64url"),
-    request: (transaction) => router.request(transaction),
-    ack: (request, flow) => router.ack(request, flow),
-    strayResponse: () => count("stray-response"),
-    // To a forged source nothing is repeated.
-    isProven: (flow) => admission.isProven(flow),
-    count,
-  });
+  const table = makeTable(o, admission, () => router);
   const tokens = new FlowTokens(o.tokenKeys);
   const outer = new OuterSide(side);
   const xmpp = new XmppService({ ...o, ...side });
+  const http = makeHttp(o, side);
+  const web = new WebService({ ...o, ...side, ...http, random });
+  const provisioning = new Provisioning({
+    ...o,
+    ...side,
+    ...http,
+    clock,
+    random,
+    key: (config) => provisioningKey(config, o.state, random),
+  });
   const core: Core = {
     clock,
     log,
@@ -128,7 +133,9 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     instances,
     outer,
     xmpp,
-    services: [outer, xmpp],
+    web,
+    provisioning,
+    services: [outer, xmpp, web, provisioning],
     inner: new InnerSide(side, instances),
     calls,
     sdpBodies: new SdpBodies(calls, log),
@@ -142,6 +149,35 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   };
   const router = new Router(core);
   return core;
+}
+
+function makeTable(
+  { world, present, count }: Parts,
+  admission: Admission,
+  router: () => Router,
+): TransactionTable {
+  return new TransactionTable({
+    clock: world.clock,
+    maxTransactions: present.config().limits.transactions,
+    randomId: () => Buffer.from(world.random(12)).toString("base64url"),
+    request: (transaction) => router().request(transaction),
+    ack: (request, flow) => router().ack(request, flow),
+    strayResponse: () => count("stray-response"),
+    // To a forged source nothing is repeated.
+    isProven: (flow) => admission.isProven(flow),
+    count,
+  });
+}
+
+/** What management and provisioning have in common: who is connected, and the way to the instances. */
+function makeHttp(
+  { world, count }: Parts,
+  side: SideOptions,
+): { readonly clients: HttpClients; readonly inside: HttpInside; readonly forward: HttpForward } {
+  const inside = new HttpInside({ world, settings: side.settings });
+  const responseMs = (): number => side.settings().limits.httpResponseTimeout * 1000;
+  const forward = new HttpForward({ clock: world.clock, inside, responseMs, count });
+  return { clients: new HttpClients({ ...side, world, count }), inside, forward };
 }
 
 function makeRemembered(o: Parts, core: () => Core): Remembered {

@@ -23,11 +23,13 @@ import type { InstanceRequests } from "./instance-requests.ts";
 import type { Instance, Instances } from "./instances.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import type { OuterSide } from "./outer-side.ts";
+import type { Provisioning } from "./provisioning.ts";
 import { aorOf } from "./registration.ts";
 import type { Remembered } from "./remembered.ts";
 import type { Place } from "./routes.ts";
 import type { SdpBodies } from "./sdp-bodies.ts";
 import type { Service } from "./service.ts";
+import type { WebService } from "./web.ts";
 import type { XmppService } from "./xmpp-service.ts";
 
 export type Core = {
@@ -46,6 +48,8 @@ export type Core = {
   readonly outer: OuterSide;
   /** Every side that listens towards phones and clients, `outer` first. */
   readonly xmpp: XmppService;
+  readonly web: WebService;
+  readonly provisioning: Provisioning;
   readonly services: readonly Service[];
   readonly inner: InnerSide;
   readonly calls: Calls;

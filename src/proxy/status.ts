@@ -149,7 +149,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     },
     media: { ...media, offloaded: 0 },
     xmpp: { clients: core.xmpp.clients, ...core.xmpp.traffic },
-    http: { requests: 0 },
+    http: { requests: core.web.requests + core.provisioning.requests },
     calls: { ended: core.calls.history.counts },
     drops: { ...sources.counters.all, ...drops },
     bans,
