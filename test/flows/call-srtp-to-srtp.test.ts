@@ -36,6 +36,33 @@ test("with passthrough the keys go end to end and the packets are not opened", a
   await phoneHangsUp(talk);
 });
 
+test("with passthrough reports, lifetimes, MKI and session parameters cross, too", async () => {
+  const { place, phone, pbx, near, far } = await makeEnds(PASSTHROUGH);
+  const withParams = `${near.crypto}|2^20|1:4 KDR=1 UNENCRYPTED_SRTCP`;
+  phone.sendsInvite("600", near.sdp({ crypto: [withParams] }));
+  const invite = await pbx.receivesOn("INVITE");
+  expect(readSdp(invite.message.body).crypto).toEqual([withParams]);
+  far.uses(invite.message.body);
+  pbx.replies(invite, 200, "pbx", far.sdp());
+  near.uses((await phone.isAnswered()).answer.body);
+  near.sendsRtcp(7);
+  far.sendsRtcp(8);
+  await place.network.settle();
+  expect(far.heardRtcp.map((packet) => packet.at(-1))).toEqual([7]);
+  expect(near.heardRtcp.map((packet) => packet.at(-1))).toEqual([8]);
+  await expectAudio({ near, far });
+});
+
+test("elsewhere what we do not do is refused in words: nothing goes unencrypted", async () => {
+  const { phone, pbx, near } = await makeEnds();
+  phone.sendsInvite("600", near.sdp({ crypto: [`${near.crypto} UNENCRYPTED_SRTCP`] }));
+  const refusal = await phone.receives("488 INVITE");
+  expect(refusal.header("Warning")).toBe(
+    '399 pequod "No a=crypto line has a suite and parameters that are carried here"',
+  );
+  await pbx.receivesNothingMore();
+});
+
 test("passthrough to a phone that the telephone system calls", async () => {
   const talk = await pbxCalls(await makeEnds(PASSTHROUGH));
   await expectAudio(talk);

@@ -60,6 +60,44 @@ test("the phone changes only its key", async () => {
   await phoneHangsUp(talk);
 });
 
+test("packets under the old key that were on their way still pass, for three seconds", async () => {
+  const talk = await phoneCalls(await makeEnds());
+  const { near, far, place } = talk;
+  await expectAudio(talk);
+  const late = [near.packet("on its way"), near.packet("too late")];
+  near.changesKey();
+  near.uses(await phoneReInvites(talk, near.sdp({ version: 2 })));
+  near.sendsPacket(late[0]!);
+  near.says("under the new key");
+  expect(await far.hasHeard()).toEqual(["on its way", "under the new key"]);
+  await place.network.elapse(3100);
+  near.sendsPacket(late[1]!);
+  near.says("goes on");
+  expect(await far.hasHeard()).toEqual(["goes on"]);
+  expect(place.status.drops["auth"]).toBe(1);
+});
+
+test("address, port, key and suite change at once, and not a packet is lost on the way", async () => {
+  const proxy = { srtpSuites: ["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM"] };
+  const talk = await phoneCalls(await makeEnds({ proxy, nat: null }));
+  const { near, far, place, phone } = talk;
+  await expectAudio(talk);
+  const moved = await place.phoneMedia(phone, { suite: "AEAD_AES_256_GCM" });
+  near.says("the last from before");
+  const answer = await phoneReInvites(talk, moved.sdp({ version: 2 }));
+  expect(readSdp(answer).crypto[0]).toContain("AEAD_AES_256_GCM");
+  expect(readSdp(answer).port).toBe(readSdp(talk.answer.body).port);
+  moved.uses(answer);
+  // The phone hears us at its new place before it has sent from there.
+  far.says("the first at the new place");
+  expect(await moved.hasHeard()).toEqual(["the first at the new place"]);
+  moved.says("the first from the new place");
+  expect(await far.hasHeard()).toEqual(["the last from before", "the first from the new place"]);
+  await expectAudio({ near: moved, far });
+  expect([near.refused, moved.refused, far.refused]).toEqual([0, 0, 0]);
+  await phoneHangsUp(talk);
+});
+
 test("a re-INVITE that is refused changes nothing", async () => {
   const talk = await phoneCalls(await makeEnds());
   const { place, phone, pbx, phoneSide } = talk;
