@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { call, closeAll, closers, counted, engines, peer } from "../../test/flows/engine-ends.ts";
 import { receiverReport, rtpPacket, senderReport } from "../../test/flows/media-ends.ts";
+import { elapsedMs } from "../io/clock.ts";
 
 afterEach(closeAll);
 
@@ -34,3 +35,24 @@ test.each(Object.keys(engines))(
     expect(far.roundTripMs).toBeLessThan(5000);
   },
 );
+
+test.each(Object.keys(engines))("%s knows when a packet came", async (name) => {
+  const engine = await engines[name]!();
+  closers.push(() => engine.stop());
+  const { handle, outer, phone, instance } = await call(engine);
+  const send = async (sequence: number, timestamp: number): Promise<void> => {
+    const packet = rtpPacket(sequence);
+    new DataView(packet.buffer).setUint32(4, timestamp);
+    phone.send(packet, outer);
+    await instance.next();
+  };
+  await send(1, 0);
+  const begun = elapsedMs();
+  while (elapsedMs() - begun < 10) await new Promise((resolve) => setImmediate(resolve));
+  // Half a second later by its own clock, sooner by ours: jitter is a sixteenth of the difference.
+  await send(2, 4000);
+  await counted(engine, handle, "outer", { packets: 2 });
+  const { jitterMs } = engine.counters(handle)!.outer;
+  expect(jitterMs).toBeGreaterThan(0);
+  expect(jitterMs).toBeLessThan((500 - 5) / 16);
+});
