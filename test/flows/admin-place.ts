@@ -29,7 +29,11 @@ function statusOf(name: string): ProxyStatus {
     state: "running",
     since: "2026-01-02T00:00:00.000Z",
     config: { sha256: "", loadedAt: "2026-01-02T00:00:00.000Z", error: null },
-    listening: { sipTls: "192.0.2.1:5061", sipInside: [] },
+    listening: {
+      sipTls: "192.0.2.1:5061",
+      provisioningHttps: "192.0.2.1:8884",
+      sipInside: [],
+    },
     sip: {
       connections: 3,
       flows: 0,

@@ -5,9 +5,9 @@
 import type { Field } from "./fields.ts";
 
 const NOT_YET: readonly RegExp[] = [
-  /^proxy\.(phoneProvisioning|provisioningKey|manageInstances|redirectionUrl)$/,
-  /^proxy\.ports\.(provisioningHttps|provisioningHttp|web|webHttp)$/,
-  /^instance\.(provisioning\.|xmpp\.http$)/,
+  /^proxy\.(manageInstances|redirectionUrl)$/,
+  /^proxy\.ports\.(web|webHttp)$/,
+  /^instance\.xmpp\.http$/,
   /^instance\.web\.stripPrefix$/,
 ];
 
@@ -16,4 +16,4 @@ export function isAvailable({ of, path }: Pick<Field, "of" | "path">): boolean {
 }
 
 /** The services of a proxy that do not exist yet, by the field that switches them. */
-export const SERVICES_NOT_YET = ["phoneProvisioning", "manageInstances"] as const;
+export const SERVICES_NOT_YET = ["manageInstances"] as const;

@@ -37,8 +37,6 @@ function ObservedBox(o: { view: View; observed: ObservedProxy; proxy: PublicProx
   const { view, observed, proxy } = o;
   const label = (path: string) => labelOf(view.language, { of: "proxy", path });
   const labels = {
-    phoneProvisioning: label("phoneProvisioning"),
-    allowXmpp: label("allowXmpp"),
     manageInstances: label("manageInstances"),
   };
   return (

@@ -68,6 +68,18 @@ function xmppLine({ t }: View, { status }: ObservedProxy): ServiceLine {
   return { label, text, isOpen: true };
 }
 
+/** By HTTPS and, where it is wanted, by HTTP. */
+function provisioningLine({ t }: View, { status }: ObservedProxy): ServiceLine {
+  const { provisioningHttps, provisioningHttps6, provisioningHttp, provisioningHttp6 } =
+    status?.listening ?? {};
+  const https = [provisioningHttps, provisioningHttps6].filter((one) => one !== undefined);
+  const http = [provisioningHttp, provisioningHttp6].filter((one) => one !== undefined);
+  const open = [...https.map((one) => `HTTPS ${one}`), ...http.map((one) => `HTTP ${one}`)];
+  const isOpen = open.length > 0;
+  const text = isOpen ? t("service.open", { address: open.join(", ") }) : t("service.not-open");
+  return { label: t("section.provisioning"), text, isOpen };
+}
+
 function serviceLines(view: View, observed: ObservedProxy, voipSip: string): ServiceLine[] {
   const { t } = view;
   const lines = [sipLine(view, observed, voipSip)];
@@ -81,7 +93,12 @@ function serviceLines(view: View, observed: ObservedProxy, voipSip: string): Ser
   const inside = observed.status?.listening.sipInside ?? [];
   const isOpen = inside.length > 0;
   const text = isOpen ? t("service.open", { address: inside.join(", ") }) : t("service.not-open");
-  return [...lines, xmppLine(view, observed), { label: t("service.inside"), text, isOpen }];
+  return [
+    ...lines,
+    provisioningLine(view, observed),
+    xmppLine(view, observed),
+    { label: t("service.inside"), text, isOpen },
+  ];
 }
 
 /** Services that do not exist yet are named as such, whatever the configuration wants. */
