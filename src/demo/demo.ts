@@ -16,11 +16,16 @@ import { macOf, phoneConfigurations } from "./phone-configuration.ts";
 import { type Account, PhoneConnection } from "./phone-connection.ts";
 import { callScreen, hasWorked, softphoneScreen } from "./screen.ts";
 import { openDemoWeb } from "./web.ts";
+import { DemoXmppServer } from "./xmpp-server.ts";
 
 /** A running proxy as the demonstration needs it. */
 export type DemoProxy = {
-  /** "address:port" of SIP over TLS, and of phone provisioning. */
-  readonly listening: { readonly sipTls?: string; readonly provisioningHttps?: string };
+  /** "address:port" of SIP over TLS, of phone provisioning and of XMPP. */
+  readonly listening: {
+    readonly sipTls?: string;
+    readonly provisioningHttps?: string;
+    readonly xmpp?: string;
+  };
   /** SHA-256 of its certificate, to be compared by a person; null = not known. */
   readonly fingerprint: string | null;
   close(): void | Promise<void>;
@@ -56,7 +61,12 @@ const FIRST_INSIDE_PORT = 15_060;
 const KEY_BYTES = 32;
 
 /** Where the demonstration instance is, and the key of its phones' URLs. */
-type Inside = { readonly sip: Endpoint; readonly web: Endpoint; readonly key: Uint8Array };
+type Inside = {
+  readonly sip: Endpoint;
+  readonly web: Endpoint;
+  readonly xmpp: Endpoint;
+  readonly key: Uint8Array;
+};
 
 /** Resolves after the signal, with everything closed: true when its own call went through. */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
@@ -72,7 +82,10 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const web = await openDemoWeb(world, { address: INSTANCE_ADDRESS, port: 0 }, [
     phoneConfigurations(accounts),
   ]);
-  const inside: Inside = { sip: instance.local, web: web.local, key: world.random(KEY_BYTES) };
+  const at = { address: INSTANCE_ADDRESS, port: 0 };
+  const xmpp = await DemoXmppServer.open({ ...accounts, world, local: at });
+  const key = world.random(KEY_BYTES);
+  const inside: Inside = { sip: instance.local, web: web.local, xmpp: xmpp.local, key };
   try {
     const loopback = await startProxyOn(options, inside, LOOPBACK, 0);
     proxies.push(loopback);
@@ -85,7 +98,9 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     const { fingerprint } = outside;
     const here = outside === loopback ? null : tlsEndpoint(loopback);
     const phoneUrl = urlOfPhone(outside, inside.key);
-    const screen = { domain: DOMAIN, users: USERS, password, proxy, here, phoneUrl, fingerprint };
+    const chat = outside.listening.xmpp === undefined ? null : endpointOf(outside.listening.xmpp);
+    const accountsShown = { domain: DOMAIN, users: USERS, password };
+    const screen = { ...accountsShown, proxy, here, phoneUrl, chat, fingerprint };
     const beside = await options.beside?.();
     if (beside !== undefined) options.print(beside);
     options.print(softphoneScreen(screen));
@@ -94,6 +109,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   } finally {
     instance.close();
     web.close();
+    xmpp.close();
     for (const proxy of proxies) await proxy.close();
     log.info("demonstration-ended");
   }
@@ -151,7 +167,7 @@ type DocumentParts = {
 
 /** The configuration of the demonstration's proxy: SIP, media and phone provisioning are on. */
 function demoDocument({ name, inside, address, sipPort, isUsual }: DocumentParts): unknown {
-  const { sip, web, key } = inside;
+  const { sip, web, xmpp, key } = inside;
   return {
     version: 1,
     instances: [
@@ -160,6 +176,7 @@ function demoDocument({ name, inside, address, sipPort, isUsual }: DocumentParts
         address: sip.address,
         sip: { port: sip.port },
         provisioning: { url: `http://${web.address}:${web.port}` },
+        xmpp: { port: xmpp.port },
       },
     ],
     proxies: [
@@ -168,10 +185,9 @@ function demoDocument({ name, inside, address, sipPort, isUsual }: DocumentParts
         fqdn: address,
         bindAddress: address,
         provisioningKey: Buffer.from(key).toString("base64"),
-        allowXmpp: false,
         manageInstances: "off",
         inside: { address: LOOPBACK, sipPort },
-        ports: isUsual ? {} : { sipTls: 0, provisioningHttps: 0 },
+        ports: isUsual ? {} : { sipTls: 0, provisioningHttps: 0, xmpp: 0 },
       },
     ],
   };

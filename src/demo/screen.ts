@@ -21,6 +21,8 @@ export type SoftphoneScreen = {
   readonly here: Endpoint | null;
   /** Where a phone fetches its configuration; null = nowhere. */
   readonly phoneUrl: string | null;
+  /** Where XMPP clients are served; null = nowhere. */
+  readonly chat: Endpoint | null;
   readonly fingerprint: string | null;
 };
 
@@ -82,8 +84,19 @@ export function callScreen(screen: CallScreen): string {
   ].join("\n");
 }
 
+function chatLines({ domain, users }: SoftphoneScreen, chat: Endpoint): readonly string[] {
+  return [
+    "Or this into an XMPP client (Gajim, Conversations, Dino), and write to echo@demo:",
+    "",
+    line("address", `${users[1]}@${domain}`),
+    line("password", "the same"),
+    line("server", `${hostPort(chat)}, STARTTLS or TLS`),
+    "",
+  ];
+}
+
 export function softphoneScreen(screen: SoftphoneScreen): string {
-  const { domain, users, password, proxy, here, phoneUrl, fingerprint } = screen;
+  const { domain, users, password, proxy, here, phoneUrl, chat, fingerprint } = screen;
   const range = `${users[0]} to ${users.at(-1)}`;
   return [
     "",
@@ -107,6 +120,7 @@ export function softphoneScreen(screen: SoftphoneScreen): string {
           `  ${phoneUrl}`,
           "",
         ]),
+    ...(chat === null ? [] : chatLines(screen, chat)),
     line("then call", `600 = echo, 601 = a tone, ${range} = another phone that is registered`),
     "",
     "Ctrl-C ends the demonstration.",
