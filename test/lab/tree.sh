@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds the Debian tree that holds the real peers (Asterisk, baresip, sipp, web applications, a browser; Kamailio,
+# Builds the Debian tree that holds the real peers (Asterisk, baresip, sipp, Prosody with two XMPP clients, web
+# applications, a browser; Kamailio,
 # rtpengine, nginx and haproxy as the yardstick), once: $PEQUOD_LAB/tree, default /var/tmp/pequod-lab. Another
 # list of packages builds it anew. Needs root on Debian or Ubuntu; what is missing on the host is installed here.
 set -euo pipefail
@@ -9,6 +10,7 @@ tree=$lab/tree
 packages=(
   asterisk asterisk-modules baresip-core sip-tester
   kamailio kamailio-tls-modules kamailio-extra-modules kamailio-utils-modules rtpengine-daemon rtpengine-utils
+  prosody python3-slixmpp go-sendxmpp
   nginx ttyd syncthing transmission-daemon chromium-headless-shell curl haproxy wrk
   ca-certificates openssl iproute2 procps nftables tcpdump socat iputils-ping strace
 )
