@@ -47,6 +47,8 @@ export class Relay {
   readonly drops = new Float64Array(DROP_REASONS.length);
   #nowMs = 0;
   #window = 0;
+  /** The last packet was under the key before: it says nothing of where its sender is now. */
+  #isLate = false;
 
   constructor(readonly options: RelayOptions) {}
 
@@ -87,6 +89,7 @@ export class Relay {
     packetScratch.load(packet, length);
     const clearLength = this.#unprotect(leg, length);
     if (clearLength === 0) return this.#noteRefused(leg, isSource, address);
+    if (this.#isLate) return this.#pass(leg, packetScratch.bytes, clearLength);
     this.#learnAuthentic(latch, isSource, this.#isNewest(leg), address, port);
     return this.#pass(leg, packetScratch.bytes, clearLength);
   }
@@ -134,6 +137,7 @@ export class Relay {
     packetScratch.load(packet, length);
     const clearLength = this.#unprotectRtcp(leg, length);
     if (clearLength === 0) return this.#noteRefused(leg, isSource, address);
+    if (this.#isLate) return this.#passRtcp(leg, packetScratch.bytes, clearLength);
     const index = leg.inbound.context.receivedRtcpIndex;
     const isNewest = index > leg.newestRtcpIndex;
     if (isNewest) leg.newestRtcpIndex = index;
@@ -212,10 +216,12 @@ export class Relay {
    */
   #unprotect(leg: RelayLeg, length: number): number {
     const { context } = leg.inbound!;
+    this.#isLate = false;
     const clearLength = context.unprotect(packetScratch.bytes, length);
     if (clearLength > 0) return clearLength;
     if (leg.previousInbound !== null && this.#nowMs < leg.previousUntilMs) {
       const older = leg.previousInbound.context.unprotect(packetScratch.bytes, length);
+      this.#isLate = older > 0;
       if (older > 0) return older;
     }
     return this.drop(leg, DROP_OF_REFUSAL[context.refusal ?? "auth"] ?? DROP.auth);
@@ -223,10 +229,12 @@ export class Relay {
 
   #unprotectRtcp(leg: RelayLeg, length: number): number {
     const { context } = leg.inbound!;
+    this.#isLate = false;
     const clearLength = context.unprotectRtcp(packetScratch.bytes, length);
     if (clearLength > 0) return clearLength;
     if (leg.previousInbound !== null && this.#nowMs < leg.previousUntilMs) {
       const older = leg.previousInbound.context.unprotectRtcp(packetScratch.bytes, length);
+      this.#isLate = older > 0;
       if (older > 0) return older;
     }
     return this.drop(leg, DROP_OF_REFUSAL[context.refusal ?? "auth"] ?? DROP.auth);

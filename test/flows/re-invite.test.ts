@@ -87,12 +87,17 @@ test("address, port, key and suite change at once, and not a packet is lost on t
   const answer = await phoneReInvites(talk, moved.sdp({ version: 2 }));
   expect(readSdp(answer).crypto[0]).toContain("AEAD_AES_256_GCM");
   expect(readSdp(answer).port).toBe(readSdp(talk.answer.body).port);
+  const onItsWay = near.packet("still on its way");
   moved.uses(answer);
   // The phone hears us at its new place before it has sent from there.
   far.says("the first at the new place");
   expect(await moved.hasHeard()).toEqual(["the first at the new place"]);
   moved.says("the first from the new place");
   expect(await far.hasHeard()).toEqual(["the last from before", "the first from the new place"]);
+  near.sendsPacket(onItsWay);
+  expect(await far.hasHeard()).toEqual(["still on its way"]);
+  far.says("stays at the new place");
+  expect(await moved.hasHeard()).toEqual(["stays at the new place"]);
   await expectAudio({ near: moved, far });
   expect([near.refused, moved.refused, far.refused]).toEqual([0, 0, 0]);
   await phoneHangsUp(talk);
