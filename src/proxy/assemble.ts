@@ -93,15 +93,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   const admission = makeAdmission(o, bindings, () => core);
   const callLimits = new CallLimits(clock, limits);
   const keepAlive: KeepAlive = makeKeepAlive(o, bindings, () => core);
-  const calls = new Calls({
-    clock,
-    log,
-    media,
-    history: new CallHistory({ clock, limit: () => limits().callHistory }),
-    maximum: () => limits().dialogs,
-    ended: (call) => callLimits.ended(call),
-    changed: (call) => remembered.callChanged(call),
-  });
+  const calls = makeCalls(o, media, () => core);
   const remembered = makeRemembered(o, () => core);
   const side = sideOptions(o, admission, () => core);
   const table = makeTable(o, admission, () => router);
@@ -149,6 +141,20 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   };
   const router = new Router(core);
   return core;
+}
+
+function makeCalls(o: Parts, media: MediaSessions, core: () => Core): Calls {
+  const { clock } = o.world;
+  const limits = (): ProxyConfig["limits"] => o.present.config().limits;
+  return new Calls({
+    clock,
+    log: o.log,
+    media,
+    history: new CallHistory({ clock, limit: () => limits().callHistory }),
+    maximum: () => limits().dialogs,
+    ended: (call) => core().callLimits.ended(call),
+    changed: (call) => core().remembered.callChanged(call),
+  });
 }
 
 function makeTable(

@@ -190,6 +190,8 @@ test("pequod status asks the running proxy, and the metrics are there", async ()
   expect(status.stdout).toContain('"dmz"');
   const metrics = await fetch("http://proxy/metrics", { unix: at.socket });
   expect(await metrics.text()).toMatch(/^pequod_\w+/m);
+  const calls = await fetch("http://proxy/calls?q=x", { unix: at.socket });
+  expect(await calls.json()).toEqual({ running: 0, ended: 0, calls: [] });
   const unknown = await fetch("http://proxy/anything", { unix: at.socket });
   expect(unknown.status).toBe(404);
 });
