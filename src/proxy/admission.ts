@@ -92,6 +92,7 @@ export class Admission {
     });
     this.lookUps = new LookUps({
       clock,
+      log: o.log,
       limits,
       known: this.#known,
       trusted: this.#trusted,

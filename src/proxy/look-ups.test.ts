@@ -1,6 +1,7 @@
 /** What tries too many different things by HTTP is kept out; what is only mistaken is not. */
 import { describe, expect, test } from "bun:test";
 import { limitsSchema } from "../config/limits.ts";
+import type { Log } from "../io/types.ts";
 import { KnownSources } from "./known-sources.ts";
 import { LookUps } from "./look-ups.ts";
 import { Trusted } from "./sources.ts";
@@ -11,6 +12,7 @@ function place(neverBan: readonly string[] = []) {
   let nowMs = 1_000_000_000_000;
   const bans: string[] = [];
   const counts: string[] = [];
+  const lines: string[] = [];
   const known = new KnownSources(
     { read: () => null, write() {}, journal: never },
     () => 100,
@@ -18,6 +20,10 @@ function place(neverBan: readonly string[] = []) {
   );
   const lookUps = new LookUps({
     clock: { now: () => nowMs, after: never },
+    log: {
+      ...quiet,
+      info: (event, fields) => void lines.push(`${event} ${JSON.stringify(fields)}`),
+    },
     known,
     trusted: new Trusted(() => neverBan),
     limits: () => limitsSchema.parse({}),
@@ -29,8 +35,10 @@ function place(neverBan: readonly string[] = []) {
   const later = (seconds: number): void => {
     nowMs += seconds * 1000;
   };
-  return { lookUps, known, bans, counts, tries, later };
+  return { lookUps, known, bans, counts, lines, tries, later };
 }
+
+const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => quiet };
 
 function never(): never {
   throw new Error("is not used here");
@@ -47,9 +55,10 @@ describe("failed look-ups", () => {
   });
 
   test("of one and the same thing never do, however often", () => {
-    const { lookUps, bans } = place();
+    const { lookUps, bans, lines } = place();
     for (let n = 0; n < 1000; n++) expect(lookUps.failed(ATTACKER, "old token")).toBe("now");
     expect(bans).toEqual([]);
+    expect(lines).toEqual([`look_up_failed {"ip":"${ATTACKER}"}`]);
   });
 
   test("are forgotten after the window, and when the operator says so", () => {

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Limits } from "../config/limits.ts";
 import { sourceOf } from "../config/source.ts";
-import type { Clock } from "../io/types.ts";
+import type { Clock, Log } from "../io/types.ts";
 import { Failures } from "./failures.ts";
 import type { KnownSources } from "./known-sources.ts";
 import { Recent } from "./recent.ts";
@@ -14,6 +14,7 @@ import type { Trusted } from "./sources.ts";
 
 export type LookUpOptions = {
   readonly clock: Clock;
+  readonly log: Log;
   readonly known: KnownSources;
   readonly trusted: Trusted;
   limits(): Limits;
@@ -50,7 +51,10 @@ export class LookUps {
     const nowMs = this.#o.clock.now();
     const key = keyOf(source, what);
     const isNew = this.#tried.get(key, nowMs) === undefined;
-    if (isNew) this.#tried.set(key, false, nowMs);
+    if (isNew) {
+      this.#tried.set(key, false, nowMs);
+      this.#o.log.info("look_up_failed", { ip: address });
+    }
     const count = isNew ? this.#failures.add(source, nowMs) : this.#failures.of(source, nowMs);
     const { known } = this.#o;
     if (count < this.#o.limits().failedLookUps * (1 + known.phones(source))) return "now";

@@ -1,7 +1,8 @@
 #!/bin/bash
 # make bench: the micro benches; as root also the benches beside rtpengine and Kamailio of the lab's tree, in a
 # network namespace of their own. One JSON line for each result, a short table at the end. QUICK=1: fewer
-# rounds, no search for the highest rates. Arguments: only these parts (micro relay sip memory storm stall).
+# rounds, no search for the highest rates. Arguments: only these parts (micro provisioning
+# relay sip memory storm stall); the first two need no root.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 cd "$here/../.."
@@ -54,7 +55,9 @@ beside_peers() {
 
 parts=("$@")
 if wants micro; then micro; fi
-[ "${parts[*]}" != micro ] || exit 0
+if wants provisioning; then "$bun" "$here/provisioning.ts"; fi
+beside=$(printf '%s\n' "${parts[@]}" | grep -cvxE 'micro|provisioning' || true)
+[ "${#parts[@]}" = 0 ] || [ "$beside" != 0 ] || exit 0
 if [ "$(id -u)" != 0 ] || ! unshare --net --mount true 2>/dev/null; then
   echo "bench: no root and network namespaces here, so nothing beside rtpengine and Kamailio"
 elif [ "$(nproc)" -lt 2 ]; then

@@ -11,6 +11,7 @@ import { selfSignedIdentity } from "../../src/tls/self-signed.ts";
 import { MediaPort } from "../peers/media-port.ts";
 import { onRealSockets } from "../peers/outside.ts";
 import { Phone } from "../peers/phone.ts";
+import { fetches } from "../peers/phone-http.ts";
 import {
   closeAll,
   closing,
@@ -216,6 +217,9 @@ test("pequod demo places its call, tells what to type, and Ctrl-C ends it", asyn
   expect(demo.stdout).toMatch(/packets +150 out, 1[45]\d back/);
   expect(demo.stdout).toMatch(/425 Hz sent, 425 Hz heard/);
   expect(demo.stdout).toMatch(/outbound proxy +127\.0\.0\.1:\d+ /);
+  const url = new URL(/https:\S+\/p\/\S+/.exec(demo.stdout)?.[0] ?? "");
+  const file = await fetches({ at: url.host, path: url.pathname });
+  expect([file.status, file.body]).toEqual([200, expect.stringContaining("user_name = 101")]);
   demo.signal("SIGINT");
   expect(await demo.exits()).toBe(0);
   expect(demo.stderr).toBe("");
