@@ -24,6 +24,8 @@ export type InstanceOptions = {
   readonly toneHz: number;
   /** SRTP with the product instead of RTP. (SIP over UDP and TLS is always open.) */
   readonly media: "rtp" | "srtp";
+  /** A further file in asterisk/ with what its pjsip.conf says besides. */
+  readonly more?: string;
 };
 
 export type Instance = InstanceOptions & {
@@ -34,9 +36,12 @@ export type Instance = InstanceOptions & {
 
 /** Seconds that extension 603 rings before it answers. */
 export const RINGING_SECONDS = LONG ? 240 : 20;
-const USERS = ["101", "102", "103", "104", "105"];
-/** Has a screen: the others are never offered video. */
-const VIDEO_USER = "105";
+const USERS = ["101", "102", "103", "104", "105", "106"];
+/** The others are never offered video (105), nor a fax (106). */
+const ABILITIES: Readonly<Record<string, string>> = {
+  "105": "allow=vp8",
+  "106": "t38_udptl=yes\nt38_udptl_ec=redundancy\nfax_detect=no",
+};
 const FILES = [
   "asterisk.conf",
   "modules.conf",
@@ -77,8 +82,12 @@ function writeConfiguration(folder: string, options: InstanceOptions): void {
     mkdirSync(join(folder, part), { recursive: true });
   }
   for (const file of FILES) writeFileSync(join(folder, "etc", file), fill(file, options));
-  const phones = USERS.map((user) => fill("phone.conf", options, user));
-  writeFileSync(join(folder, "etc/pjsip.conf"), fill("pjsip.conf", options) + phones.join(""));
+  const parts = [
+    fill("pjsip.conf", options),
+    ...USERS.map((user) => fill("phone.conf", options, user)),
+    ...(options.more === undefined ? [] : [fill(options.more, options)]),
+  ];
+  writeFileSync(join(folder, "etc/pjsip.conf"), parts.join(""));
 }
 
 function fill(file: string, options: InstanceOptions, user = ""): string {
@@ -90,7 +99,7 @@ function fill(file: string, options: InstanceOptions, user = ""): string {
     RINGING: `${RINGING_SECONDS}`,
     MULTIARCH: multiarch(),
     USER: user,
-    VIDEO: user === VIDEO_USER ? "allow=vp8" : "",
+    ABILITIES: ABILITIES[user] ?? "",
   };
   const text = readFileSync(join(HERE, "asterisk", file), "utf8");
   return text.replace(/@([A-Z]+)@/g, (_, name: string) => values[name] ?? "");
