@@ -78,6 +78,7 @@ describe("who sends", () => {
   test("one has stopped", () => {
     const early = END - 20_000;
     one({ outer: leg({ lastSeenMs: early }) }, "phone-stopped");
+    one({ type: "image", outer: leg({ lastSeenMs: early }) }, "good");
     one({ inner: leg({ lastSeenMs: early }) }, "instance-stopped");
     one({ outer: leg({ lastSeenMs: early }), inner: leg({ lastSeenMs: early }) }, "both-stopped");
     one({ outer: leg({ lastSeenMs: END - 5000 }) }, "good");

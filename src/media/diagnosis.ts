@@ -74,7 +74,9 @@ function way(call: DiagnosedCall, heard: readonly StreamSnapshot[], legs: Legs):
   if (refused.length > 0) return refused.map((leg) => `${WHO[leg]}-wrong-key` as const);
   if (heard.at(-1)!.isOnHold) return ["held"];
   const missing = LEGS.filter((leg) => legs[leg].packets === 0);
-  if (missing.length === 0) return stopped(call, legs);
+  // Of two faxes one is silent while the other sends a page.
+  const mayPause = heard.every(({ type }) => type === "image");
+  if (missing.length === 0) return mayPause ? [] : stopped(call, legs);
   if (call.untilMs - call.answeredMs < FIRST_PACKET_MS) return ["too-short"];
   const elsewhere = missing.filter((leg) => legs[leg].foreign > 0);
   if (elsewhere.length > 0) return elsewhere.map((leg) => `${WHO[leg]}-elsewhere` as const);

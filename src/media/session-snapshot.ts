@@ -52,6 +52,8 @@ export function snapshotOf(stream: MediaStream): StreamSnapshot | null {
 
 /** By the SDP it was sent, else by its own (RelayLeg.turnTo). */
 function codecOf(stream: MediaStream, leg: LegName, payloadType: number): string | null {
+  // A fax has none; what audio before it was coded with is not its own.
+  if (stream.applied(leg)?.remote.carries === "udptl") return null;
   for (const side of [otherLeg(leg), leg]) {
     const codecs = stream.applied(side)?.remote.codecs ?? [];
     const codec = codecs.find((one) => one.payloadType === payloadType);

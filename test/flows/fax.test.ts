@@ -119,6 +119,8 @@ describe.each([
     expect([sdp.offered, sdp.answered].map(t38Lines)).toEqual([fax(PBX), fax(PBX)].map(t38Lines));
     await expectFax(nearFax, farFax, { toPhone: sdp.offered, toPbx: sdp.answered });
     expect(place.status.media).toMatchObject({ streams: 1 });
+    const [report] = place.proxy.calls("").calls[0]!.streams;
+    expect(report).toMatchObject({ type: "image", phone: { codec: null, isEncrypted: false } });
     const back = { agent: pbx, dialog: pbxSide, offer: far.sdp({ version: 3 }) };
     const audio = await changes(back, phone, near.sdp({ version: 3 }));
     expect(readSdp(audio.offered).proto).toBe(readSdp(talk.answer.body).proto);
