@@ -20,7 +20,7 @@ export const FINDINGS = {
   "instance-stopped": "instance sends no more, phone does",
   "both-stopped": "neither side sends any more",
   "too-short": "too short to tell",
-  held: "on hold",
+  held: "on hold, or one way by agreement",
   "flood-from-phone": "phone sends more than its ceiling: the rest is dropped",
   "flood-from-instance": "instance sends more than its ceiling: the rest is dropped",
   "loss-from-phone": "much is lost on the way from the phone",

@@ -5,6 +5,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { CallsReport } from "../../src/health/calls.ts";
 import type { Front } from "./front.ts";
 import {
   commandIn,
@@ -153,4 +154,10 @@ function untilReady(peer: Peer, name: string): Promise<void> {
 async function proxyStatus(name: string): Promise<ProxyStatus> {
   const answer = await fetch("http://pequod/status", { unix: join(RUN, `${name}.sock`) });
   return (await answer.json()) as ProxyStatus;
+}
+
+/** GET /calls of that proxy. */
+export async function proxyCalls(name: string): Promise<CallsReport> {
+  const answer = await fetch("http://pequod/calls", { unix: join(RUN, `${name}.sock`) });
+  return (await answer.json()) as CallsReport;
 }
