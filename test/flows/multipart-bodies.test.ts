@@ -174,3 +174,22 @@ test("an instance's offer in a part reaches the phone, and its answer comes back
   await phone.receives("ACK");
   await expectAudio(talk);
 });
+
+test("an offer in the 200 and its answer in the ACK, both among other parts", async () => {
+  const ends = await makeEnds();
+  const { phone, pbx, near, far } = ends;
+  phone.sendsInvite("600", "");
+  const invite = await pbx.receivesOn("INVITE");
+  const exact = { type: MIXED, bytes: around(far.sdp()) };
+  answersExactly(pbx, invite, 200, { tag: "pbx", contact: pbx.contact, exact });
+  const offer = await phone.receives("200 INVITE");
+  expect(taken(offer.body).sdp).toContain(`c=IN IP4 ${OUTSIDE}\r\n`);
+  near.uses(taken(offer.body).sdp);
+  const headers = [["Content-Type", MIXED]] as const;
+  const body = around(near.sdp()).replaceAll("\r\n", "\n");
+  phone.inDialog(callerDialog(offer), "ACK", { headers, body });
+  const ack = taken((await pbx.receives("ACK")).body);
+  expect(ack.sdp).toContain(`c=IN IP4 ${INSIDE}\r\n`);
+  far.uses(ack.sdp);
+  await expectAudio(ends);
+});
