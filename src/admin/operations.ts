@@ -134,7 +134,7 @@ export type ProxyOperations = ObjectOperations<PublicProxy> & {
 export type ReachAdvice = "xmpp-binding" | "xmpp-no-binding" | "xmpp-wants-tls";
 
 export type ServiceReach = {
-  readonly service: "sip" | "web" | "xmpp";
+  readonly service: "sip" | "web" | "provisioning" | "xmpp";
   readonly reachable: boolean;
   readonly reason: string | null;
   /** What the operator should know of what was found. */

@@ -72,8 +72,8 @@ async function trySip(world: World, instance: InstanceConfig): Promise<null> {
   return null;
 }
 
-async function tryWeb(world: World, instance: InstanceConfig): Promise<null> {
-  const url = new URL(instance.web.url);
+async function tryUrl(world: World, text: string): Promise<null> {
+  const url = new URL(text);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const [remote] = (await world.resolve(host)).addresses;
   if (remote === undefined) throw new Error(`${host} has no address`);
@@ -118,7 +118,8 @@ export async function reachInstance(
   };
   return Promise.all([
     attempt("sip", (one) => trySip(world, one)),
-    attempt("web", (one) => tryWeb(world, one)),
+    attempt("web", ({ web }) => tryUrl(world, web.url)),
+    attempt("provisioning", ({ provisioning }) => tryUrl(world, provisioning.url)),
     attempt("xmpp", (one) => reachXmpp(world, one)),
   ]);
 }

@@ -63,6 +63,11 @@ export class LookUps {
     return "now";
   }
 
+  /** Something of it was found from there lately. */
+  isFound(address: string, what: string): boolean {
+    return this.#tried.get(keyOf(sourceOf(address), what), this.#o.clock.now()) === true;
+  }
+
   found(address: string, what: string): void {
     const source = sourceOf(address);
     const nowMs = this.#o.clock.now();

@@ -172,13 +172,16 @@ export class Provisioning implements Service {
     });
   }
 
-  /** A MAC of which the instance has nothing may be a guess; behind a token there is none. */
+  /**
+   * A MAC of which the instance has nothing may be a guess. Behind a token there is none, and a phone that got
+   * its file asks for further ones that not every instance has: none of that counts towards a rate.
+   */
   #answered(address: string, status: number, { what, isByToken }: LookUp): void {
     const { admission } = this.#o;
-    if (status < 400) {
-      admission.served(address);
-      admission.lookUps.found(address, what);
-    } else if (!isByToken && REFUSALS.has(status)) admission.lookUps.failed(address, what);
+    const { lookUps } = admission;
+    if (status < 400) lookUps.found(address, what);
+    if (isByToken || lookUps.isFound(address, what)) admission.served(address);
+    else if (REFUSALS.has(status)) lookUps.failed(address, what);
   }
 
   #logFailure({ name }: Instance, status: number, reason: string): string {

@@ -227,6 +227,7 @@ describe("instances", () => {
     expect(body).toEqual([
       { service: "sip", reachable: false, reason: "there is no route", ...none },
       { service: "web", reachable: false, reason: "there is no route", ...none },
+      { service: "provisioning", reachable: false, reason: "there is no route", ...none },
       { service: "xmpp", reachable: false, reason: "there is no route", ...none },
     ]);
   });

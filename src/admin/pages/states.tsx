@@ -205,21 +205,18 @@ export function Warnings({ view, all }: { view: View; all: readonly ObservedProx
 export function Reach({ view, reach }: { view: View; reach: readonly ServiceReach[] }) {
   const { t } = view;
   return (
-    <>
-      <dl class="facts">
-        {reach.map(({ service, reachable, reason, advice, tookMs }) => (
-          <>
-            <dt>{t(`reach.${service}`)}</dt>
-            <dd class={reachable ? "open" : "not-open"}>
-              {reachable ? t("reach.yes") : t("reach.no")}
-              {reachable && ` · ${t("reach.answered", { ms: Math.round(tookMs) })}`}
-              {reason !== null && ` · ${reason}`}
-              {advice !== null && <p class="hint">{t(`reach.${advice}`)}</p>}
-            </dd>
-          </>
-        ))}
-      </dl>
-      <p class="hint">{t("reach.other")}</p>
-    </>
+    <dl class="facts">
+      {reach.map(({ service, reachable, reason, advice, tookMs }) => (
+        <>
+          <dt>{t(`reach.${service}`)}</dt>
+          <dd class={reachable ? "open" : "not-open"}>
+            {reachable ? t("reach.yes") : t("reach.no")}
+            {reachable && ` · ${t("reach.answered", { ms: Math.round(tookMs) })}`}
+            {reason !== null && ` · ${reason}`}
+            {advice !== null && <p class="hint">{t(`reach.${advice}`)}</p>}
+          </dd>
+        </>
+      ))}
+    </dl>
   );
 }

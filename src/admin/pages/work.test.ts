@@ -199,7 +199,7 @@ describe("instances", () => {
     expect(status).toBe(200);
     expect(html).toContain("Result of the check");
     expect(html).toContain("not reachable");
-    expect(html).toContain("Provisioning is not checked in this version.");
+    expect(html).toContain("<dt>Provisioning</dt>");
   });
 
   test("a MAC is typed in, the URLs of the phone come out; what is no MAC is told", async () => {
