@@ -31,7 +31,7 @@ function start({ memory, owner, relay }: Extract<ToThread, { do: "start" }>): vo
   const started: FromThread = {
     did: "start",
     wakeFd: loop.wakeFd,
-    ownFds: [loop.wakeFd, loop.epollFd],
+    ownFds: loop.ownFds,
   };
   self.postMessage(started);
   setImmediate(serve);

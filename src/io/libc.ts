@@ -3,7 +3,7 @@
  * number; who passes it sees to it that it stays where it is: over an ArrayBuffer that is held, never read
  * through `.buffer` of a small array.
  */
-import { dlopen, FFIType, ptr, read } from "bun:ffi";
+import { dlopen, FFIType, ptr, read, toArrayBuffer } from "bun:ffi";
 
 export type Libc = {
   socket(family: number, type: number, protocol: number): number;
@@ -21,6 +21,8 @@ export type Libc = {
   epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
   epoll_wait(epoll: number, events: number, most: number, timeoutMs: number): number;
   eventfd(count: number, flags: number): number;
+  mmap(at: number, n: number, protect: number, flags: number, fd: number, offset: number): number;
+  syscall(call: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
   __errno_location(): number;
 };
 
@@ -61,6 +63,11 @@ function load(): Libc {
     epoll_ctl: { args: [i32, i32, i32, pointer], returns: i32 },
     epoll_wait: { args: [i32, pointer, i32, i32], returns: i32 },
     eventfd: { args: [u32, i32], returns: i32 },
+    mmap: { args: [pointer, u64_fast, i32, i32, i32, u64_fast], returns: pointer },
+    syscall: {
+      args: [i32, u64_fast, u64_fast, u64_fast, u64_fast, u64_fast, u64_fast],
+      returns: i64_fast,
+    },
     __errno_location: { args: [], returns: pointer },
   });
   // Addresses are numbers here (base plus offset); Bun takes them for pointers, its types do not.
@@ -75,4 +82,9 @@ export function lastErrno(): number {
 /** Where this memory is. */
 export function addressOf(memory: NodeJS.TypedArray): number {
   return Number(ptr(memory));
+}
+
+/** Memory that is the kernel's or the library's; it has to outlive what is given here. */
+export function memoryAt(address: number, lengthBytes: number): ArrayBuffer {
+  return toArrayBuffer(address as ReturnType<typeof ptr>, 0, lengthBytes);
 }

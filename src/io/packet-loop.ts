@@ -1,14 +1,16 @@
 /**
- * A receive loop over many UDP sockets: epoll_wait, recvfrom and sendto by bun:ffi on memory that never moves,
- * so that a packet costs two system calls and no garbage. Blocks its thread while it waits: for a Worker of
- * its own. Linux on x64 and arm64. One packet is worked on at a time, in the array that is passed in.
+ * A receive loop over many UDP sockets by bun:ffi, on memory that never moves: all that has come is received by
+ * one system call and sent on by another (call-ring.ts); where the kernel has no such calls, by recvfrom and
+ * sendto. No garbage. Blocks its thread while it waits: for a Worker of its own. Linux on x64 and arm64. One
+ * packet is worked on at a time, in the array that is passed in.
  *
  * A wrong pointer ends the process: every address given to the kernel is `base` plus an offset of LAYOUT.
  */
+import { CallRing, RING_SLOTS } from "./call-ring.ts";
 import { addressOf, libc } from "./libc.ts";
 import { readSocketAddress, SOCKET_ADDRESS_BYTES, writeSocketAddress } from "./socket-address.ts";
 
-const EVENTS_MAX = 128;
+const EVENTS_MAX = RING_SLOTS;
 /** Sockets of one loop: both ranges of ports of a proxy hold fewer. */
 export const LOOP_SOCKETS_MAX = 65_536;
 /** struct epoll_event is packed on x64 only: events (4), data (8). */
@@ -58,7 +60,6 @@ export class LoopSocket<Owner> {
 export class PacketLoop<Owner> {
   /** Another thread writes here to end a wait (wakePacketLoop). */
   readonly wakeFd: number;
-  /** For whoever cleans up after a thread that has died: this and `wakeFd` are the loop's own. */
   readonly epollFd: number;
   readonly #libc = libc();
   readonly #arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES));
@@ -69,13 +70,20 @@ export class PacketLoop<Owner> {
   readonly #packetAt: number;
   readonly #receiveBytes: number;
   readonly #sockets: (LoopSocket<Owner> | null)[] = [];
+  /** Null: one call a packet. */
+  #ring: CallRing | null;
+  /** By slot of the ring: who receives in this turn, and who sends. */
+  readonly #receivers: (LoopSocket<Owner> | null)[] = new Array(RING_SLOTS).fill(null);
+  readonly #senders: (LoopSocket<Owner> | null)[] = new Array(RING_SLOTS).fill(null);
+  /** That of the packet which is being worked on, -1 = none is. */
+  #slot = -1;
   readonly #freeIds: number[] = [];
 
   /**
    * `packet` spans an ArrayBuffer of its own of at least `receiveBytes`: packets are received there, longer
-   * ones cut to `receiveBytes`. Throws where there is no epoll.
+   * ones cut to `receiveBytes`. `ring`: null = one system call for each packet. Throws where there is no epoll.
    */
-  constructor(packet: Uint8Array, receiveBytes: number) {
+  constructor(packet: Uint8Array, receiveBytes: number, ring = openRing(packet, receiveBytes)) {
     this.packet = packet;
     this.#packetAt = addressOf(packet);
     this.#receiveBytes = receiveBytes;
@@ -83,6 +91,13 @@ export class PacketLoop<Owner> {
     this.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
     if (this.epollFd < 0 || this.wakeFd < 0) throw new Error("no epoll or no eventfd");
     if (!this.#control(EPOLL_CTL_ADD, this.wakeFd, WAKE)) throw new Error("epoll_ctl failed");
+    this.#ring = ring;
+  }
+
+  /** For whoever cleans up after a thread that has died: the loop's own. */
+  get ownFds(): readonly number[] {
+    const own = [this.wakeFd, this.epollFd];
+    return this.#ring === null ? own : [...own, this.#ring.fd];
   }
 
   /** Null when the loop is full or the descriptor is none. */
@@ -107,9 +122,14 @@ export class PacketLoop<Owner> {
 
   /**
    * Waits for packets and gives each socket that has some to `ready`, once. False = somebody woke the loop: no
-   * packet is given then, since what the loop is to be told comes before what came after it.
+   * packet is given then, since what the loop is to be told comes before what came after it. `unsent` gets the
+   * sockets of packets that were not sent though send() took them.
    */
-  turn(timeoutMs: number, ready: (socket: LoopSocket<Owner>) => void): boolean {
+  turn(
+    timeoutMs: number,
+    ready: (socket: LoopSocket<Owner>) => void,
+    unsent: (socket: LoopSocket<Owner>) => void,
+  ): boolean {
     const count = this.#libc.epoll_wait(
       this.epollFd,
       this.#base + LAYOUT.events,
@@ -123,6 +143,10 @@ export class PacketLoop<Owner> {
       this.#libc.read(this.wakeFd, this.#base + LAYOUT.wakeCount, 8);
       return false;
     }
+    if (this.#ring !== null) {
+      this.#turnRing(this.#ring, first, end, ready, unsent);
+      return true;
+    }
     for (let word = first; word < end; word += EVENT_WORDS) {
       const socket = this.#sockets[this.#words[word]!];
       if (socket != null) ready(socket);
@@ -130,10 +154,50 @@ export class PacketLoop<Owner> {
     return true;
   }
 
+  /** The same, with all receives in one system call and all sends in another. */
+  #turnRing(
+    ring: CallRing,
+    first: number,
+    end: number,
+    ready: (socket: LoopSocket<Owner>) => void,
+    unsent: (socket: LoopSocket<Owner>) => void,
+  ): void {
+    let slots = 0;
+    for (let word = first; word < end; word += EVENT_WORDS) {
+      const socket = this.#sockets[this.#words[word]!];
+      if (socket == null) continue;
+      ring.queueReceive(slots, socket.fd);
+      this.#receivers[slots++] = socket;
+    }
+    ring.submit(ignore);
+    try {
+      for (let slot = 0; slot < slots; slot++) {
+        this.#slot = slot;
+        ready(this.#receivers[slot]!);
+      }
+    } finally {
+      this.#slot = -1;
+    }
+    ring.submit((slot) => unsent(this.#senders[slot]!));
+  }
+
   /** Length of the packet that is now in the array, -1 = none. Its source is in the socket. */
   receive(socket: LoopSocket<Owner>): number {
+    const length =
+      this.#slot >= 0 && this.#ring !== null ? this.#take(this.#ring) : this.#ask(socket);
+    if (length >= 0 && !this.#isKnownSource(socket)) this.#noteSource(socket);
+    return length;
+  }
+
+  #take(ring: CallRing): number {
+    const length = ring.lengths[this.#slot]!;
+    if (length >= 0) ring.take(this.#slot, length, this.#words);
+    return length;
+  }
+
+  #ask(socket: LoopSocket<Owner>): number {
     this.#words[LAYOUT.sourceLength >> 2] = SOCKET_ADDRESS_BYTES;
-    const length = this.#libc.recvfrom(
+    return this.#libc.recvfrom(
       socket.fd,
       this.#packetAt,
       this.#receiveBytes,
@@ -141,11 +205,9 @@ export class PacketLoop<Owner> {
       this.#base + LAYOUT.source,
       this.#base + LAYOUT.sourceLength,
     );
-    if (length >= 0 && !this.#isKnownSource(socket)) this.#noteSource(socket);
-    return length;
   }
 
-  /** Sends the first `length` bytes of the array. False = not sent. */
+  /** Sends the first `length` bytes of the array, now or at the end of the turn. False = not sent. Once a packet. */
   send(socket: LoopSocket<Owner>, length: number, address: string, port: number): boolean {
     const at = LAYOUT.targets + SOCKET_ADDRESS_BYTES * socket.id;
     if (port !== socket.targetPort || address !== socket.targetAddress) {
@@ -153,46 +215,55 @@ export class PacketLoop<Owner> {
       socket.targetAddress = address;
       socket.targetPort = port;
     }
-    const sent = this.#libc.sendto(
-      socket.fd,
-      this.#packetAt,
-      length,
-      MSG_DONTWAIT,
-      this.#base + at,
-      socket.targetLength,
-    );
-    return sent === length;
+    return this.#sendTo(socket, length, this.#base + at, socket.targetLength);
+  }
+
+  #sendTo(socket: LoopSocket<Owner>, length: number, to: number, toLength: number): boolean {
+    const slot = this.#slot;
+    if (slot >= 0 && this.#ring !== null) {
+      this.#senders[slot] = socket;
+      this.#ring.queueSend(slot, socket.fd, length, to, toLength);
+      return true;
+    }
+    const flags = MSG_DONTWAIT;
+    return this.#libc.sendto(socket.fd, this.#packetAt, length, flags, to, toLength) === length;
   }
 
   /** Closes what the loop has made itself; the sockets are others'. */
   close(): void {
-    this.#libc.close(this.epollFd);
-    this.#libc.close(this.wakeFd);
+    for (const fd of this.ownFds) this.#libc.close(fd);
   }
 
   /** Throws unless a datagram really comes through: another libc or kernel may lay memory out otherwise. */
   selfTest(owner: Owner): void {
+    if (this.#ring !== null && !this.#echoes(owner)) {
+      this.#ring.close();
+      this.#ring = null;
+    }
+    if (this.#ring === null && !this.#echoes(owner)) {
+      throw new Error("the packet loop heard nothing");
+    }
+  }
+
+  #echoes(owner: Owner): boolean {
     const pair = new Int32Array(new ArrayBuffer(8));
-    if (this.#libc.socketpair(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0, addressOf(pair)) !== 0) {
-      throw new Error("no socketpair");
-    }
+    if (this.#libc.socketpair(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0, addressOf(pair)) !== 0) return false;
     const [near = -1, far = -1] = pair;
-    try {
-      const socket = this.watch(near, owner);
-      this.packet.set(SELF_TEST);
-      this.#libc.sendto(far, this.#packetAt, SELF_TEST.length, MSG_DONTWAIT, 0, 0);
-      this.packet.fill(0, 0, SELF_TEST.length);
-      let length = -1;
-      this.turn(SELF_TEST_MS, (ready) => {
-        if (ready === socket) length = this.receive(ready);
-      });
-      if (socket !== null) this.forget(socket);
-      const isSame = Buffer.compare(this.packet.subarray(0, SELF_TEST.length), SELF_TEST) === 0;
-      if (length !== SELF_TEST.length || !isSame) throw new Error("the packet loop heard nothing");
-    } finally {
-      this.#libc.close(near);
-      this.#libc.close(far);
-    }
+    const bytes = SELF_TEST.length;
+    const socket = this.watch(near, owner);
+    this.packet.set(SELF_TEST);
+    this.#libc.sendto(far, this.#packetAt, bytes, MSG_DONTWAIT, 0, 0);
+    this.packet.fill(0, 0, bytes);
+    const answer = (ready: LoopSocket<Owner>): void => {
+      if (ready === socket && this.receive(ready) === bytes) this.#sendTo(ready, bytes, 0, 0);
+    };
+    this.turn(SELF_TEST_MS, answer, ignore);
+    if (socket !== null) this.forget(socket);
+    this.packet.fill(0, 0, bytes);
+    const length = this.#libc.recvfrom(far, this.#packetAt, bytes, MSG_DONTWAIT, 0, 0);
+    this.#libc.close(near);
+    this.#libc.close(far);
+    return length === bytes && Buffer.compare(this.packet.subarray(0, bytes), SELF_TEST) === 0;
   }
 
   /** IPv4: two words tell. IPv6: all seven. */
@@ -224,3 +295,13 @@ export class PacketLoop<Owner> {
     return this.#libc.epoll_ctl(this.epollFd, operation, fd, this.#base + LAYOUT.change) === 0;
   }
 }
+
+function openRing(packet: Uint8Array, receiveBytes: number): CallRing | null {
+  try {
+    return new CallRing(packet, receiveBytes);
+  } catch {
+    return null;
+  }
+}
+
+function ignore(): void {}

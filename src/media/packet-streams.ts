@@ -80,7 +80,7 @@ export class PacketStreams {
    */
   turn(timeoutMs: number): boolean {
     this.#relay.arrivalMs = -1;
-    const isAlone = this.#loop.turn(timeoutMs, this.#ready);
+    const isAlone = this.#loop.turn(timeoutMs, this.#ready, this.#unsent);
     if (this.#slab.owner !== this.#owner) throw new Error("this thread was given up");
     this.#slab.countTurn();
     this.#keepTime();
@@ -145,6 +145,10 @@ export class PacketStreams {
     } catch {
       this.#relay.drop(socket.owner.leg, DROP.fault);
     }
+  };
+
+  readonly #unsent = (from: LoopSocket<PacketPort>): void => {
+    this.#relay.drop(from.owner.leg, DROP["send-failed"]);
   };
 
   #packet(socket: LoopSocket<PacketPort>, length: number): void {
