@@ -21,6 +21,8 @@ const REFUSED = [
   "/mycompany/services/..;x/ui",
   "/mycompany/services/%2e%2e;x=1/ui",
   "/mycompany/services/.;/ui",
+  "/mycompany/services/..%3B/ui",
+  "/mycompany/%3bx/ui",
   "/mycompany/;x/ui",
   "/mycompany/services\\..\\ui",
   "/mycompany/services%5c..%5cui",

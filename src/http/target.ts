@@ -23,7 +23,7 @@ const AMBIGUOUS_ESCAPE = /%(?:[01][0-9a-f]|7f|2f|5c|25[0-9a-f%])/i;
 /** Longer than needed, which lax decoders read as a dot or a slash all the same (RFC 3629 §3). */
 const OVERLONG = /%(?:c[01]|e0%[89]|f0%8)/i;
 /** `.`, `..` and nothing at all, also before parameters that some servers cut off. */
-const BAD_SEGMENT = /\/(?:(?:\.|%2e){1,2}(?=[/;]|$)|(?=[/;]))/i;
+const BAD_SEGMENT = /\/(?:(?:\.|%2e){1,2}(?=[/;]|%3b|$)|(?=[/;]|%3b))/i;
 
 /** null = it is refused. */
 export function readTarget(target: string): Target | null {

@@ -47,7 +47,8 @@ export class HttpConnection {
   ends(nowMs: number): void {
     this.open -= 1;
     if (this.open > 0) return;
-    this.#hasBegun = false;
+    // An answer that came before the whole body: what follows is the rest of it.
+    this.#hasBegun = this.#reading !== null && !this.#reading.complete;
     this.#idleSinceMs = nowMs;
     this.#readBytes = this.socket.bytesRead;
   }
