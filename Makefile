@@ -13,7 +13,7 @@ VERSION := $(shell sed -n 's/.*"version": "\([^"]*\)".*/\1/p' package.json)
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 SOURCES := $(shell find src -type f 2>/dev/null) package.json
 
-.PHONY: help run test check lab network-test bench image image-test build setup fuzz clean
+.PHONY: help run test check lab network-test bench soak image image-test build setup fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -43,6 +43,9 @@ network-test: build ## routing, firewall and undo in namespaces of their own (ro
 
 bench: build ## speed and memory, beside rtpengine and Kamailio where root has built the lab's tree
 	test/bench/run.sh
+
+soak: build ## 200 calls for half an hour: memory, ports and descriptors; PEQUOD_SOAK_MINUTES
+	$(BUN) test ./test/soak/calls.soak.ts
 
 image: build ## dist/pequod-VERSION.qcow2: the VM (root, Debian)
 	image/build.sh dist/pequod-$(VERSION).qcow2 dist/pequod
