@@ -31,6 +31,7 @@ function statusOf(name: string): ProxyStatus {
     config: { sha256: "", loadedAt: "2026-01-02T00:00:00.000Z", error: null },
     listening: {
       sipTls: "192.0.2.1:5061",
+      web: "192.0.2.1:443",
       provisioningHttps: "192.0.2.1:8884",
       sipInside: [],
     },

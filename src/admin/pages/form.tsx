@@ -4,7 +4,6 @@
  */
 import type { Child } from "hono/jsx";
 import { hintOf, labelOf, problemText, refusalText, type TextKey } from "../i18n/texts.ts";
-import { isAvailable } from "./available.ts";
 import { CertificateBox } from "./certificate.tsx";
 import type { Field } from "./fields.ts";
 import { columnName, inputOf } from "./form-values.ts";
@@ -51,7 +50,6 @@ function FieldRow(props: InputProps) {
       <label class="name" for={inputId(name)}>
         {labelOf(view.language, field)}
         {field.isRequired && <span class="required">{view.t("field.required")}</span>}
-        {!isAvailable(field) && <span class="unavailable">{view.t("service.not-available")}</span>}
       </label>
       <div class="entry">
         <Input {...props} />

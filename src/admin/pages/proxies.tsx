@@ -1,7 +1,7 @@
 /** Proxies: list, creating, changing, starting, stopping, deleting. */
 import { Hono } from "hono";
 import type { AdminEnv } from "../api/problem.ts";
-import { labelOf, optionOf } from "../i18n/texts.ts";
+import { optionOf } from "../i18n/texts.ts";
 import type { ObservedProxy, PublicProxy, Versioned } from "../operations.ts";
 import type { Refusal } from "../outcome.ts";
 import { Bans } from "./bans.tsx";
@@ -35,10 +35,6 @@ function SwitchBox({ view, observed }: { view: View; observed: ObservedProxy }) 
 
 function ObservedBox(o: { view: View; observed: ObservedProxy; proxy: PublicProxy }) {
   const { view, observed, proxy } = o;
-  const label = (path: string) => labelOf(view.language, { of: "proxy", path });
-  const labels = {
-    manageInstances: label("manageInstances"),
-  };
   return (
     <section id="live-proxy" class="box" data-live>
       <ObservedState view={view} observed={observed} />
@@ -46,7 +42,7 @@ function ObservedBox(o: { view: View; observed: ObservedProxy; proxy: PublicProx
       <div class="columns">
         <div>
           <h2>{view.t("section.services")}</h2>
-          <Services view={view} observed={observed} voipSip={proxy.voipSip} labels={labels} />
+          <Services view={view} observed={observed} voipSip={proxy.voipSip} />
         </div>
         <Counts view={view} observed={observed} />
       </div>

@@ -1,7 +1,6 @@
 /** What is observed of proxies and instances, as small pieces of pages. Nothing here reads the configuration. */
 import { optionOf, problemText, type TextKey } from "../i18n/texts.ts";
 import type { ObservedProxy, ServiceReach } from "../operations.ts";
-import { SERVICES_NOT_YET } from "./available.ts";
 import { timeText, type View } from "./view.ts";
 
 export function Time({ iso }: { iso: string }) {
@@ -80,6 +79,17 @@ function provisioningLine({ t }: View, { status }: ObservedProxy): ServiceLine {
   return { label: t("section.provisioning"), text, isOpen };
 }
 
+function webLine({ t }: View, { status }: ObservedProxy): ServiceLine {
+  const label = t("section.management");
+  const { web, web6, webHttp, webHttp6 } = status?.listening ?? {};
+  const open = [web, web6, webHttp, webHttp6].filter((one) => one !== undefined);
+  if (status === null || open.length === 0) {
+    return { label, text: t("service.not-open"), isOpen: false };
+  }
+  const { requests } = status.http;
+  return { label, text: t("service.web", { address: open.join(", "), requests }), isOpen: true };
+}
+
 function serviceLines(view: View, observed: ObservedProxy, voipSip: string): ServiceLine[] {
   const { t } = view;
   const lines = [sipLine(view, observed, voipSip)];
@@ -97,30 +107,20 @@ function serviceLines(view: View, observed: ObservedProxy, voipSip: string): Ser
     ...lines,
     provisioningLine(view, observed),
     xmppLine(view, observed),
+    webLine(view, observed),
     { label: t("service.inside"), text, isOpen },
   ];
 }
 
-/** Services that do not exist yet are named as such, whatever the configuration wants. */
-export function Services(o: {
-  view: View;
-  observed: ObservedProxy;
-  voipSip: string;
-  labels: Readonly<Record<(typeof SERVICES_NOT_YET)[number], string>>;
-}) {
-  const { view, observed, voipSip, labels } = o;
+/** What is open, as it was observed. */
+export function Services(o: { view: View; observed: ObservedProxy; voipSip: string }) {
+  const { view, observed, voipSip } = o;
   return (
     <dl class="facts">
       {serviceLines(view, observed, voipSip).map(({ label, text, isOpen }) => (
         <>
           <dt>{label}</dt>
           <dd class={isOpen ? "open" : "not-open"}>{text}</dd>
-        </>
-      ))}
-      {SERVICES_NOT_YET.map((service) => (
-        <>
-          <dt>{labels[service]}</dt>
-          <dd class="not-open">{view.t("service.not-available")}</dd>
         </>
       ))}
     </dl>
