@@ -11,6 +11,7 @@ import { ListenError } from "../io/types.ts";
 import { ProvisioningTokens } from "../provisioning/token.ts";
 import { provisioningUrls } from "../provisioning/urls.ts";
 import { DemoInstance } from "./instance.ts";
+import { managementPages } from "./management-pages.ts";
 import { call, register, unregister } from "./phone.ts";
 import { macOf, phoneConfigurations } from "./phone-configuration.ts";
 import { type Account, PhoneConnection } from "./phone-connection.ts";
@@ -25,6 +26,8 @@ export type DemoProxy = {
     readonly sipTls?: string;
     readonly provisioningHttps?: string;
     readonly xmpp?: string;
+    /** Of management. */
+    readonly web?: string;
   };
   /** SHA-256 of its certificate, to be compared by a person; null = not known. */
   readonly fingerprint: string | null;
@@ -59,6 +62,8 @@ const PASSWORD_LENGTH = 10;
 const PORT_TRIES = 20;
 const FIRST_INSIDE_PORT = 15_060;
 const KEY_BYTES = 32;
+/** 443 belongs to root. */
+const WEB_PORT = 4443;
 
 /** Where the demonstration instance is, and the key of its phones' URLs. */
 type Inside = {
@@ -81,6 +86,12 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const accounts = { domain: DOMAIN, users: USERS, password, proxy: forPhones };
   const web = await openDemoWeb(world, { address: INSTANCE_ADDRESS, port: 0 }, [
     phoneConfigurations(accounts),
+    managementPages({
+      domain: DOMAIN,
+      users: USERS,
+      registered: () => instance.registered,
+      calls: () => instance.callCount,
+    }),
   ]);
   const at = { address: INSTANCE_ADDRESS, port: 0 };
   const xmpp = await DemoXmppServer.open({ ...accounts, world, local: at });
@@ -100,7 +111,9 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     const phoneUrl = urlOfPhone(outside, inside.key);
     const chat = outside.listening.xmpp === undefined ? null : endpointOf(outside.listening.xmpp);
     const accountsShown = { domain: DOMAIN, users: USERS, password };
-    const screen = { ...accountsShown, proxy, here, phoneUrl, chat, fingerprint };
+    const { web: pages = null } = outside.listening;
+    const webUrl = pages === null ? null : `https://${pages}/${DOMAIN}/`;
+    const screen = { ...accountsShown, proxy, here, phoneUrl, webUrl, chat, fingerprint };
     const beside = await options.beside?.();
     if (beside !== undefined) options.print(beside);
     options.print(softphoneScreen(screen));
@@ -165,7 +178,7 @@ type DocumentParts = {
   readonly isUsual: boolean;
 };
 
-/** The configuration of the demonstration's proxy: SIP, media and phone provisioning are on. */
+/** The configuration of the demonstration's proxy: every service is on. */
 function demoDocument({ name, inside, address, sipPort, isUsual }: DocumentParts): unknown {
   const { sip, web, xmpp, key } = inside;
   return {
@@ -175,6 +188,7 @@ function demoDocument({ name, inside, address, sipPort, isUsual }: DocumentParts
         name: DOMAIN,
         address: sip.address,
         sip: { port: sip.port },
+        web: { url: `http://${web.address}:${web.port}` },
         provisioning: { url: `http://${web.address}:${web.port}` },
         xmpp: { port: xmpp.port },
       },
@@ -185,9 +199,9 @@ function demoDocument({ name, inside, address, sipPort, isUsual }: DocumentParts
         fqdn: address,
         bindAddress: address,
         provisioningKey: Buffer.from(key).toString("base64"),
-        manageInstances: "off",
+        redirectHttp: false,
         inside: { address: LOOPBACK, sipPort },
-        ports: isUsual ? {} : { sipTls: 0, provisioningHttps: 0, xmpp: 0 },
+        ports: isUsual ? { web: WEB_PORT } : { sipTls: 0, provisioningHttps: 0, xmpp: 0, web: 0 },
       },
     ],
   };

@@ -60,6 +60,7 @@ test("a softphone is told everything it has to be given", () => {
     proxy: { address: "192.168.1.5", port: 5061 },
     here: { address: "127.0.0.1", port: 40123 },
     phoneUrl: "https://192.168.1.5:8884/p/TOKEN",
+    webUrl: "https://192.168.1.5:4443/demo/",
     chat: { address: "192.168.1.5", port: 5222 },
     fingerprint: "AA:BB",
   });
@@ -72,6 +73,7 @@ test("a softphone is told everything it has to be given", () => {
     "SRTP mandatory",
     "SHA-256 AA:BB",
     "https://192.168.1.5:8884/p/TOKEN",
+    "https://192.168.1.5:4443/demo/",
     "101@demo",
     "192.168.1.5:5222, STARTTLS or TLS",
     "600 = echo, 601 = a tone",

@@ -21,6 +21,8 @@ export type SoftphoneScreen = {
   readonly here: Endpoint | null;
   /** Where a phone fetches its configuration; null = nowhere. */
   readonly phoneUrl: string | null;
+  /** The page of the instance; null = nowhere. */
+  readonly webUrl: string | null;
   /** Where XMPP clients are served; null = nowhere. */
   readonly chat: Endpoint | null;
   readonly fingerprint: string | null;
@@ -96,7 +98,7 @@ function chatLines({ domain, users }: SoftphoneScreen, chat: Endpoint): readonly
 }
 
 export function softphoneScreen(screen: SoftphoneScreen): string {
-  const { domain, users, password, proxy, here, phoneUrl, chat, fingerprint } = screen;
+  const { domain, users, password, proxy, here, phoneUrl, webUrl, chat, fingerprint } = screen;
   const range = `${users[0]} to ${users.at(-1)}`;
   return [
     "",
@@ -120,6 +122,7 @@ export function softphoneScreen(screen: SoftphoneScreen): string {
           `  ${phoneUrl}`,
           "",
         ]),
+    ...(webUrl === null ? [] : ["Who is registered, in a browser:", "", `  ${webUrl}`, ""]),
     ...(chat === null ? [] : chatLines(screen, chat)),
     line("then call", `600 = echo, 601 = a tone, ${range} = another phone that is registered`),
     "",
