@@ -1,5 +1,6 @@
 /** What leads to an instance's configuration of a phone, and what to nothing. */
 import { describe, expect, test } from "bun:test";
+import { Random } from "../../test/fuzz/random.ts";
 import { ProvisioningTokens } from "../provisioning/token.ts";
 import type { ProvisioningMode } from "../provisioning/urls.ts";
 import type { Instance } from "./instances.ts";
@@ -105,4 +106,52 @@ test("the same wrong thing is the same failure, whatever file of it is asked for
   expect(what(`${PLAIN}/a`, way)).toBe(what(`${PLAIN}/b`, way));
   expect(what(PLAIN, way)).not.toBe(what("/p/mycompany/08C25A4F0322", way));
   expect(what("/admin")).not.toBe(what("/.env"));
+});
+
+test("whatever 20,000 paths are made of, the instance is asked for its phone's own part only", () => {
+  const parts = [
+    ...[
+      "/",
+      "/",
+      "/p",
+      "mycompany",
+      "MyCompany",
+      "08C25A4F0321",
+      "08:c2:5a:4f:03:21",
+      ".cfg",
+      TOKEN,
+    ],
+    ...[
+      "..",
+      ".",
+      "%2e",
+      "%2F",
+      "%5c",
+      "\\",
+      "%00",
+      "%25",
+      ";",
+      "?",
+      "#",
+      "//",
+      "%c0%ae",
+      "a",
+      " ",
+    ],
+    ...["http://x", "@", "=", "%2B", "\u00e4", "\r\n"],
+  ];
+  let found = 0;
+  const random = new Random(1);
+  for (let n = 0; n < 20_000; n++) {
+    const start = random.pick(["", "/p/mycompany/", `/p/${TOKEN}/`, "/p/"]);
+    const more = Array.from({ length: random.below(8) }, () => random.pick(parts)).join("");
+    const target = targetOf(start + more, { mode: "https" });
+    if (target === null) continue;
+    found += 1;
+    const [path = ""] = target.split("?", 1);
+    expect(path).toMatch(/^\/p\/MyCompany\/[0-9A-F]{12}(\/|$)/);
+    const read = path.replace(/%2e/gi, ".");
+    expect(read).not.toMatch(/\/\.{0,2}\/|\/\.{1,2}$|[\\\0-\x20]|%2f|%5c|%00/i);
+  }
+  expect(found).toBeGreaterThan(500);
 });
