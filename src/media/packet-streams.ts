@@ -11,7 +11,10 @@ import type { StreamSlab } from "./stream-slab.ts";
 import type { FromThread, PairFds, ToThread } from "./thread-messages.ts";
 
 const TICK_MS = 100;
+/** Each stream is told outside so often, */
 const PUBLISH_MS = 200;
+/** and a few of them at a time, so that no packet waits for the numbers of thousands. */
+const PUBLISH_STEP_MS = 5;
 
 /** What a socket is for, and where what comes in on it goes out: RTCP may come and go at either port. */
 export type PacketPort = {
@@ -25,6 +28,8 @@ type PairOfSockets = readonly [rtp: LoopSocket<PacketPort>, rtcp: LoopSocket<Pac
 
 type Stream = {
   readonly slot: number;
+  /** Its place in the list of those that are told. */
+  at: number;
   readonly relay: RelayStream;
   readonly sockets: readonly LoopSocket<PacketPort>[];
 };
@@ -37,6 +42,8 @@ export class PacketStreams {
   readonly #nowMs: () => number;
   readonly #elapsedMs: () => number;
   readonly #streams = new Map<StreamHandle, Stream>();
+  readonly #told: Stream[] = [];
+  #nextTold = 0;
   #tickedMs = -Infinity;
   #publishedMs = -Infinity;
 
@@ -87,9 +94,15 @@ export class PacketStreams {
     return isAlone;
   }
 
-  /** For readers that cannot wait for the next turn. */
-  publish(): void {
-    for (const { slot, relay } of this.#streams.values()) this.#slab.write(slot, relay);
+  /** As many streams as are due after that time. */
+  #publish(passedMs: number): void {
+    const all = this.#told;
+    const due = Math.min(all.length, Math.ceil((all.length * passedMs) / PUBLISH_MS));
+    for (let i = 0; i < due; i++) {
+      if (this.#nextTold >= all.length) this.#nextTold = 0;
+      const { slot, relay } = all[this.#nextTold++]!;
+      this.#slab.write(slot, relay);
+    }
     this.#slab.drops.set(this.#relay.drops);
   }
 
@@ -104,7 +117,9 @@ export class PacketStreams {
     }
     join(outer, inner);
     join(inner, outer);
-    this.#streams.set(handle, { slot, relay, sockets: [...outer, ...inner] });
+    const stream = { slot, at: this.#told.length, relay, sockets: [...outer, ...inner] };
+    this.#streams.set(handle, stream);
+    this.#told.push(stream);
     return true;
   }
 
@@ -131,8 +146,14 @@ export class PacketStreams {
   }
 
   #close(handle: StreamHandle): void {
-    for (const socket of this.#streams.get(handle)?.sockets ?? []) this.#loop.forget(socket);
+    const stream = this.#streams.get(handle);
+    if (stream === undefined) return;
+    for (const socket of stream.sockets) this.#loop.forget(socket);
     this.#streams.delete(handle);
+    const last = this.#told.pop()!;
+    if (last === stream) return;
+    this.#told[stream.at] = last;
+    last.at = stream.at;
   }
 
   /** A fault of ours costs one packet, not the thread with all its calls; it is counted and shown. */
@@ -171,12 +192,14 @@ export class PacketStreams {
   #keepTime(): void {
     const { arrivalMs } = this.#relay;
     const now = arrivalMs < 0 ? this.#elapsedMs() : arrivalMs;
+    const passedMs = now - this.#publishedMs;
+    if (passedMs >= PUBLISH_STEP_MS) {
+      this.#publishedMs = now;
+      this.#publish(passedMs);
+    }
     if (now - this.#tickedMs < TICK_MS) return;
     this.#tickedMs = now;
     this.#relay.tick(this.#nowMs());
-    if (now - this.#publishedMs < PUBLISH_MS) return;
-    this.#publishedMs = now;
-    this.publish();
   }
 }
 

@@ -27,6 +27,8 @@ export type PequodOptions = {
   readonly innerMedia: "srtp" | "rtp";
   readonly identity: Identity;
   readonly isRealTime: boolean;
+  /** Left out: auto. */
+  readonly mediaEngine?: "native" | "loop";
 };
 
 /** What ends a call, or its flood of calls, at ordinary settings is set out of the way. */
@@ -64,6 +66,7 @@ function configuration(o: PequodOptions): object {
         certificateKey: o.identity.keyPem,
         voipSip: o.sip,
         voipMedia: o.outerMedia,
+        mediaEngine: o.mediaEngine ?? "auto",
         rtpPorts: { from: 20_000, to: 39_999 },
         phoneProvisioning: "off",
         allowXmpp: false,

@@ -7,6 +7,7 @@ import { realWorld } from "../../src/io/world.ts";
 import { onRealSockets } from "../peers/outside.ts";
 import { Phone } from "../peers/phone.ts";
 import { TelephoneSystem } from "../peers/telephone-system.ts";
+import { memoryOf } from "./cost.ts";
 import { type Addresses, INSTANCE, startPequod } from "./pequod.ts";
 import type { Child } from "./place.ts";
 import type { Session } from "./rtp-load.ts";
@@ -19,6 +20,8 @@ export type Calls = {
   readonly sessions: readonly Session[];
   /** Milliseconds a call took to set up, all three programs together. */
   readonly setupMs: number;
+  /** Of the proxy, for each call after the first quarter, which also fills what is there once. */
+  readonly memoryKib: number;
   stop(): Promise<void>;
 };
 
@@ -28,6 +31,7 @@ export type CallsOptions = {
   readonly addresses: Addresses;
   readonly identity: Identity;
   readonly count: number;
+  readonly mediaEngine: "native" | "loop";
 };
 
 /** Starts a proxy of this mode and places the calls. */
@@ -40,6 +44,7 @@ export async function placeCalls(o: CallsOptions): Promise<Calls> {
     innerMedia: o.mode === "srtp-srtp" ? "srtp" : "rtp",
     identity: o.identity,
     isRealTime: true,
+    mediaEngine: o.mediaEngine,
   });
   const system = new TelephoneSystem(onRealSockets(realWorld), {
     name: INSTANCE,
@@ -50,11 +55,18 @@ export async function placeCalls(o: CallsOptions): Promise<Calls> {
   const phone = await connectPhone(o);
   const start = performance.now();
   const sessions: Session[] = [];
-  for (let at = 0; at < o.count; at += 1) sessions.push(await placeCall(phone, system, o, at));
+  const warmCalls = o.count / 4;
+  let warmMib = 0;
+  for (let at = 0; at < o.count; at += 1) {
+    if (at === warmCalls) warmMib = memoryOf([pequod.pid]).pssMib;
+    sessions.push(await placeCall(phone, system, o, at));
+  }
+  const callsMib = memoryOf([pequod.pid]).pssMib - warmMib;
   return {
     pequod,
     sessions,
     setupMs: (performance.now() - start) / o.count,
+    memoryKib: (callsMib * 1024) / (o.count - warmCalls),
     stop: async () => {
       phone.close();
       system.close();

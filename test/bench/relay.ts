@@ -1,7 +1,8 @@
 /**
- * The relay beside rtpengine in userspace: CPU for each packet at fixed rates, and the highest rate of one core
- * (less than 0.1 % lost and half of the packets within 1 ms; loss alone says nothing, as socket buffers
- * hide it). All systems stay up, and probes alternate between them, so that a ratio is of one time.
+ * The relay, on both its engines, beside rtpengine in userspace: CPU and delay of each packet at fixed rates,
+ * memory of a call, and the highest rate of one core (less than 0.1 % lost and half of the packets within 1 ms;
+ * loss alone says nothing, as socket buffers hide it). All systems stay up, and probes alternate between them, so
+ * that a ratio is of one time.
  */
 import type { Identity } from "../../src/io/types.ts";
 import { median } from "./cost.ts";
@@ -12,7 +13,7 @@ import { type Probe, RtpLoad } from "./rtp-load.ts";
 import { type RelayMode, rtpengineSessions, startRtpengine } from "./rtpengine.ts";
 
 const MODES: readonly RelayMode[] = ["rtp-rtp", "srtp-rtp", "srtp-srtp"];
-const SUTS = ["pequod", "rtpengine"] as const;
+const SUTS = ["loop", "native", "rtpengine"] as const;
 const WARM_RATES = [20_000, 50_000] as const;
 const CALLS = 200;
 const SEARCH_CALLS = 1000;
@@ -21,6 +22,12 @@ const SEARCH_TO = 200_000;
 const SEARCH_GRAIN = 0.12;
 
 type Sut = (typeof SUTS)[number];
+
+const FIGURES: readonly (readonly [string, string, (probe: Probe) => number])[] = [
+  ["CPU a packet", "us", ({ cpuUsPerPacket }) => cpuUsPerPacket],
+  ["p50", "us", ({ p50Us }) => p50Us],
+  ["p99", "us", ({ p99Us }) => p99Us],
+];
 
 export type RelayBenchOptions = {
   readonly identity: Identity;
@@ -38,16 +45,16 @@ type Loaded = { readonly load: RtpLoad; stop(): Promise<void> };
 export async function relayBench(o: RelayBenchOptions): Promise<void> {
   await fixedRates(o);
   for (const mode of MODES) {
-    const own = await highestRate(o, "pequod", mode);
+    const own = await highestRate(o, "loop", mode);
     const peer = own === null ? null : await highestRate(o, "rtpengine", mode);
     if (own === null || peer === null) return;
-    row(`relay ${mode}, most of one core`, "packets/s", own, peer);
+    row(`relay ${mode}, most of one core, loop`, "packets/s", own, peer);
   }
 }
 
 async function fixedRates(o: RelayBenchOptions): Promise<void> {
   const up = new Map<string, Loaded>();
-  const costs = new Map<string, number[]>();
+  const probes = new Map<string, Probe[]>();
   const plan = Array.from({ length: o.rounds }, (_, round) => round).flatMap((round) =>
     o.rates.flatMap((pps) => MODES.map((mode) => ({ round, pps, mode }))),
   );
@@ -56,14 +63,20 @@ async function fixedRates(o: RelayBenchOptions): Promise<void> {
       const probe = await probeLiving(o, up, { sut, mode, pps });
       tell("relay", { sut, mode, round, ...probe });
       const key = `${sut} ${mode} ${pps}`;
-      costs.set(key, [...(costs.get(key) ?? []), probe.cpuUsPerPacket]);
+      probes.set(key, [...(probes.get(key) ?? []), probe]);
     }
   }
   for (const { stop } of up.values()) await stop();
-  for (const pps of o.rates) {
-    for (const mode of MODES) {
-      const [own, peer] = SUTS.map((sut) => median(costs.get(`${sut} ${mode} ${pps}`) ?? []));
-      row(`relay ${mode}, CPU a packet at ${pps}/s`, "us", own ?? 0, peer ?? 0);
+  for (const pps of o.rates) for (const mode of MODES) rows(probes, mode, pps);
+}
+
+/** Medians of the rounds. */
+function rows(probes: ReadonlyMap<string, readonly Probe[]>, mode: RelayMode, pps: number): void {
+  const of = (sut: Sut, what: (probe: Probe) => number): number =>
+    median((probes.get(`${sut} ${mode} ${pps}`) ?? []).map(what));
+  for (const [what, unit, read] of FIGURES) {
+    for (const sut of ["loop", "native"] as const) {
+      row(`relay ${mode} at ${pps}/s, ${what}, ${sut}`, unit, of(sut, read), of("rtpengine", read));
     }
   }
 }
@@ -108,15 +121,18 @@ async function raise(
 ): Promise<Loaded> {
   const number = MODES.indexOf(mode) + 1;
   const name = `${sut}-${mode}`;
-  if (sut === "pequod") {
-    const place = addresses(number);
-    const calls = await placeCalls({ name, mode, addresses: place, count, identity: o.identity });
+  if (sut !== "rtpengine") {
+    const place = addresses(number + (sut === "native" ? 20 : 0));
+    const calls = await placeCalls({
+      ...{ name, mode, addresses: place, count, identity: o.identity, mediaEngine: sut },
+    });
     const load = await RtpLoad.start(name, calls.sessions, [calls.pequod.pid]);
     tell("relay-setup", {
       sut,
       mode,
       calls: count,
       setupMs: Math.round(calls.setupMs * 100) / 100,
+      memoryKib: Math.round(calls.memoryKib * 10) / 10,
     });
     return { load, stop: () => load.stop().then(calls.stop) };
   }

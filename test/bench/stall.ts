@@ -20,6 +20,7 @@ export async function stallBench(identity: Identity, seconds: number): Promise<v
   const name = "pequod-stall";
   const calls = await placeCalls({
     ...{ name, mode: "srtp-rtp", addresses: place, count: CALLS, identity },
+    mediaEngine: "loop",
   });
   const load = await RtpLoad.start(name, calls.sessions, [calls.pequod.pid]);
   await load.probe(PACKETS_PER_SECOND, 2);
