@@ -28,7 +28,7 @@ const status: ProxyStatus = {
     inside: ports,
   },
   xmpp: { clients: 3, fromClients: 1000, toClients: 2000 },
-  http: { requests: 0 },
+  http: { requests: 7 },
   drops: { malformed: 10 },
   bans: [],
   calls: { ended: { good: 7, "phone-never-sent": 2 } },
@@ -71,6 +71,7 @@ test("every figure is a metric with help and type", () => {
   expect(text).toContain('pequod_drops_total{proxy="dmz",reason="malformed"} 10\n');
   expect(text).toContain('pequod_calls_ended_total{proxy="dmz",diagnosis="good"} 7\n');
   expect(text).toContain('pequod_instance_reachable{proxy="dmz",instance="a"} 1\n');
+  expect(text).toContain('pequod_http_requests_total{proxy="dmz"} 7\n');
   expect(text).toContain('pequod_bans{proxy="dmz"} 0\n');
   expect(text).toContain('pequod_instance_requests{proxy="dmz",instance="a"} 0\n');
   expect(text).toContain('pequod_instance_flows{proxy="dmz",instance="a"} 0\n');

@@ -42,6 +42,7 @@ export function formatMetrics(status: ProxyStatus): string {
     metric("media_ports_in_use", "gauge", "Port pairs in use.", one(media.portsInUse)),
     metric("media_ports_resting", "gauge", "Port pairs that rest.", one(media.portsResting)),
     metric("media_ports_total", "gauge", "Port pairs in all.", one(media.portsTotal)),
+    metric("http_requests_total", "counter", "Requests by HTTP.", one(status.http.requests)),
     metric("xmpp_clients", "gauge", "XMPP clients with their instance.", one(xmpp.clients)),
     metric("xmpp_bytes_total", "counter", "Bytes of XMPP clients, from and to them.", [
       [{ proxy, direction: "from" }, xmpp.fromClients],

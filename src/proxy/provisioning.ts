@@ -47,7 +47,7 @@ export class Provisioning implements Service {
   readonly #http = this.#listeners(false);
   /** Requests under way, by instance. */
   readonly #open = new Map<HttpExchange, Instance>();
-  #tokens: { readonly key: string | null; readonly made: ProvisioningTokens } | null = null;
+  #tokens: { readonly of: ProxyConfig; readonly made: ProvisioningTokens } | null = null;
 
   constructor(o: ProvisioningOptions) {
     this.#o = o;
@@ -132,9 +132,8 @@ export class Provisioning implements Service {
   /** A reload may have brought another key. */
   #tokensNow(): ProvisioningTokens {
     const config = this.#o.settings();
-    const { provisioningKey: key } = config;
-    if (this.#tokens === null || this.#tokens.key !== key) {
-      this.#tokens = { key, made: new ProvisioningTokens(this.#o.key(config)) };
+    if (this.#tokens?.of !== config) {
+      this.#tokens = { of: config, made: new ProvisioningTokens(this.#o.key(config)) };
     }
     return this.#tokens.made;
   }
