@@ -23,7 +23,7 @@ const ADDRESSES: Readonly<Record<Home, string>> = {
 export type ScriptedPhone = {
   readonly phone: Phone;
   /** An RTP port beside it, with a suite an SRTP port. */
-  media(suite?: Suite): Promise<MediaPort>;
+  media(suite?: Suite, o?: { readonly mux?: boolean }): Promise<MediaPort>;
   stop(): Promise<void>;
 };
 
@@ -68,8 +68,8 @@ export async function scriptedPhone(
     await stop();
     throw new Error(`${user} cannot register: ${answer.startLine}`);
   }
-  const media = async (suite?: Suite): Promise<MediaPort> => {
-    const port = await MediaPort.open(outside, { address, ...(suite ? { suite } : {}) });
+  const media: ScriptedPhone["media"] = async (suite, o = {}) => {
+    const port = await MediaPort.open(outside, { address, ...o, ...(suite ? { suite } : {}) });
     ports.push(port);
     return port;
   };

@@ -128,13 +128,14 @@ export class MediaPort {
     this.rtp.send(bytes, to.address, to.port);
   }
 
-  /** A sender report with nothing in it but the SSRC and a mark. */
+  /** A sender report with nothing in it but the SSRC and a mark, which is its time, too. */
   sendsRtcp(mark: number): void {
     const plain = Buffer.alloc(28);
     plain.writeUInt8(0x80, 0);
     plain.writeUInt8(200, 1);
     plain.writeUInt16BE(6, 2);
     plain.writeUInt32BE(this.ssrc, 4);
+    plain.writeUInt32BE(mark, 10);
     plain.writeUInt32BE(mark, 24);
     const bytes = this.#sealer?.protectRtcp(plain) ?? plain;
     if (this.target === null) throw new Error(`${this.#name} does not know where to send`);
