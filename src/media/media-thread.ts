@@ -155,7 +155,7 @@ export class MediaThread {
     });
     const owner = ++this.#slab.owner;
     this.#post({ do: "start", memory: this.#slab.memory, owner, relay: this.#o.relay });
-    this.#watch.start();
+    this.#watch.begin({ isRunning: false });
   }
 
   #heard(message: FromThread): void {
@@ -164,6 +164,7 @@ export class MediaThread {
       this.#ownFds = message.ownFds;
       this.#wake();
       this.#hasStarted = true;
+      this.#watch.begin({ isRunning: true });
       this.#started.resolve();
       return;
     }

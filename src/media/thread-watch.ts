@@ -6,8 +6,9 @@
 import type { Clock, Timer } from "../io/types.ts";
 
 const LOOK_MS = 1000;
-/** A turn lasts a tenth of a second at most, so this many looks in a row are no accident. */
+/** A turn lasts a tenth of a second at most, so this many looks in a row are no accident; a start takes longer. */
 const STILL_MAX = 5;
+const STARTING_MAX = 30;
 
 export class ThreadWatch {
   readonly #clock: Clock;
@@ -16,6 +17,7 @@ export class ThreadWatch {
   #timer: Timer | null = null;
   #seen = 0;
   #still = 0;
+  #stillMax = STARTING_MAX;
 
   constructor(o: { clock: Clock; turns: () => number; hung: () => void }) {
     this.#clock = o.clock;
@@ -23,9 +25,11 @@ export class ThreadWatch {
     this.#hung = o.hung;
   }
 
-  start(): void {
+  /** From the thread's start; once more when it runs. */
+  begin(o: { readonly isRunning: boolean }): void {
     this.stop();
     this.#still = 0;
+    this.#stillMax = o.isRunning ? STILL_MAX : STARTING_MAX;
     this.#seen = this.#turns();
     this.#lookLater();
   }
@@ -43,7 +47,7 @@ export class ThreadWatch {
     const turns = this.#turns();
     this.#still = turns === this.#seen ? this.#still + 1 : 0;
     this.#seen = turns;
-    if (this.#still < STILL_MAX) return this.#lookLater();
+    if (this.#still < this.#stillMax) return this.#lookLater();
     this.#timer = null;
     this.#hung();
   }
