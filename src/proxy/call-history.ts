@@ -4,7 +4,7 @@
  * hear, and failing INVITEs must not push out the calls that somebody asks about.
  */
 import type { CallReport, CallsReport, FindingCode } from "../health/calls.ts";
-import type { Clock } from "../io/types.ts";
+import type { Clock, LogFields } from "../io/types.ts";
 import { diagnose } from "../media/diagnosis.ts";
 import { streamReport } from "../media/stream-report.ts";
 import type { Call } from "./calls.ts";
@@ -87,7 +87,7 @@ function callReport(call: Call, nowMs: number, reason: string | null): CallRepor
 }
 
 /** One line for the log: the figures of the stream that carried most. */
-export function logFieldsOf(report: CallReport): Readonly<Record<string, unknown>> {
+export function logFieldsOf(report: CallReport): LogFields {
   const packetsOf = ({ phone, instance }: CallReport["streams"][number]): number =>
     phone.packets + instance.packets;
   const [main] = report.streams.toSorted((a, b) => packetsOf(b) - packetsOf(a));
