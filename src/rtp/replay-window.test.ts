@@ -56,3 +56,18 @@ test("it agrees with a plain set of numbers over 50,000 random steps", () => {
   }
   expect(highest).toBeGreaterThan(100_000);
 });
+
+test("resumed after 100 it takes nothing of what came before, and all that comes after in any order", () => {
+  for (const highest of [100, 31, 32, 0, 65_535 * 65_536 + 7]) {
+    const window = new ReplayWindow();
+    window.resume(highest);
+    for (let back = 0; back <= Math.min(highest, 300); back++) {
+      expect(window.isNew(highest - back)).toBe(false);
+    }
+    for (const ahead of [3, 1, 2, 70, 40, 300, 250]) {
+      expect(window.isNew(highest + ahead)).toBe(true);
+      window.accept(highest + ahead);
+      expect(window.isNew(highest + ahead)).toBe(false);
+    }
+  }
+});

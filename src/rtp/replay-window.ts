@@ -42,6 +42,13 @@ export class ReplayWindow {
     this.accept(index);
   }
 
+  /** Goes on after `index` where nobody knows what of all before it came: nothing is taken twice. */
+  resume(index: number): void {
+    this.#bits.fill(0xffff_ffff);
+    this.#bits[(index >>> 5) & (WORDS - 1)] = 0xffff_ffff >>> (31 - (index & 31));
+    this.highest = index;
+  }
+
   #advance(index: number): void {
     const from = Math.floor(this.highest / 32);
     const steps = Math.min(Math.floor(index / 32) - from, WORDS);

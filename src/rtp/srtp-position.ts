@@ -44,7 +44,7 @@ export function resumePosition(cells: Float64Array, table: SsrcTable): number {
     const stream = table.admit(cells[cell]! - 1);
     const highest = cells[cell + 1]! - 1;
     if (stream === null || highest < 0) continue;
-    stream.window.restart(highest);
+    stream.window.resume(highest);
     stream.sequenceOffset = cells[cell + 2]!;
     stream.skipped = RTP_SKIPPED;
   }
