@@ -39,8 +39,8 @@ import { SdpBodies } from "./sdp-bodies.ts";
 import type { SideOptions } from "./side.ts";
 import { provisioningKey, type StateStore } from "./state.ts";
 import { StreamFlow } from "./stream-flow.ts";
-import { WebService } from "./web.ts";
-import { XmppService } from "./xmpp-service.ts";
+import { Web } from "./web.ts";
+import { Xmpp } from "./xmpp.ts";
 
 /** What is so now and may be otherwise after a reload. */
 export type Present = {
@@ -99,9 +99,9 @@ export function assemble(o: Parts, media: MediaSessions): Core {
   const table = makeTable(o, admission, () => router);
   const tokens = new FlowTokens(o.tokenKeys);
   const outer = new OuterSide(side);
-  const xmpp = new XmppService({ ...o, ...side });
+  const xmpp = new Xmpp({ ...o, ...side });
   const http = makeHttp(o, side);
-  const web = new WebService({ ...o, ...side, ...http, random });
+  const web = new Web({ ...o, ...side, ...http, random });
   const provisioning = new Provisioning({
     ...o,
     ...side,
@@ -127,7 +127,7 @@ export function assemble(o: Parts, media: MediaSessions): Core {
     xmpp,
     web,
     provisioning,
-    services: [outer, xmpp, web, provisioning],
+    entrances: [outer, xmpp, web, provisioning],
     inner: new InnerSide(side, instances),
     calls,
     sdpBodies: new SdpBodies(calls, log),
@@ -200,7 +200,7 @@ function makeAdmission(o: Parts, bindings: Bindings, core: () => Core): Admissio
     settings: o.present.config,
     isRegistered: (flow) => bindings.isOnFlow(flow.id),
     closeFrom: (source) => {
-      for (const service of core().services) service.closeFrom(source);
+      for (const entrance of core().entrances) entrance.closeFrom(source);
     },
   });
 }

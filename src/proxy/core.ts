@@ -17,6 +17,7 @@ import type { Bindings } from "./bindings.ts";
 import type { Border } from "./border.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { Calls } from "./calls.ts";
+import type { Entrance } from "./entrance.ts";
 import type { HealthChecks } from "./health-checks.ts";
 import type { InnerSide } from "./inner-side.ts";
 import type { InstanceRequests } from "./instance-requests.ts";
@@ -28,9 +29,8 @@ import { aorOf } from "./registration.ts";
 import type { Remembered } from "./remembered.ts";
 import type { Place } from "./routes.ts";
 import type { SdpBodies } from "./sdp-bodies.ts";
-import type { Service } from "./service.ts";
-import type { WebService } from "./web.ts";
-import type { XmppService } from "./xmpp-service.ts";
+import type { Web } from "./web.ts";
+import type { Xmpp } from "./xmpp.ts";
 
 export type Core = {
   readonly clock: Clock;
@@ -47,10 +47,10 @@ export type Core = {
   readonly instances: Instances;
   readonly outer: OuterSide;
   /** Every side that listens towards phones and clients, `outer` first. */
-  readonly xmpp: XmppService;
-  readonly web: WebService;
+  readonly xmpp: Xmpp;
+  readonly web: Web;
   readonly provisioning: Provisioning;
-  readonly services: readonly Service[];
+  readonly entrances: readonly Entrance[];
   readonly inner: InnerSide;
   readonly calls: Calls;
   readonly sdpBodies: SdpBodies;

@@ -163,6 +163,29 @@ export function hostOf(url: string): string {
   return new URL(url).hostname.replace(/^\[|\]$/g, "");
 }
 
+/** A URL of the configuration in the parts that each request needs. */
+export type UrlParts = {
+  /** `http://10.0.3.150:8080`, in lower case. */
+  readonly origin: string;
+  readonly host: string;
+  /** Without the slash at its end. */
+  readonly base: string;
+};
+
+const parts = new Map<string, UrlParts>();
+/** More than any configuration has; what was reloaded away goes with the rest. */
+const PARTS_MOST = 10_000;
+
+export function urlParts(url: string): UrlParts {
+  const known = parts.get(url);
+  if (known !== undefined) return known;
+  const { origin, host, pathname } = new URL(url);
+  const made = { origin: origin.toLowerCase(), host, base: pathname.replace(/\/+$/, "") };
+  if (parts.size >= PARTS_MOST) parts.clear();
+  parts.set(url, made);
+  return made;
+}
+
 function portOf(url: string): number {
   const { port, protocol } = new URL(url);
   return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);

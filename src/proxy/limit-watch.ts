@@ -1,4 +1,7 @@
-/** Notices limits that are hit minute after minute: then they are too small, or somebody attacks. */
+/**
+ * Notices limits that are hit minute after minute: then they are too small, or somebody attacks. And faults, each
+ * of which the operator should know for a day.
+ */
 import type { Warning } from "../health/status.ts";
 
 /** The reasons of limits, as they are counted among the drops. */
@@ -28,13 +31,19 @@ const LIMITS: ReadonlySet<string> = new Set([
 /** Looks in a row that found it hit again. */
 const CONTINUOUS = 3;
 
+/** Faults of ours or of the machine, as they are counted among the drops. */
+const FAULTS = ["media-thread-hung", "media-thread-ended", "media-stream-unwatched"];
+const FAULT_TOLD_MS = 86_400_000;
+
 type Seen = { count: number; times: number; sinceMs: number };
 
 export class LimitWatch {
   readonly #seen = new Map<string, Seen>();
+  readonly #faults = new Map<string, { count: number; atMs: number }>();
 
   /** Once a minute. */
   look(drops: Readonly<Record<string, number>>, nowMs: number): void {
+    this.#lookForFaults(drops, nowMs);
     for (const reason of LIMITS) {
       const count = drops[reason] ?? 0;
       const seen = this.#seen.get(reason) ?? { count: 0, times: 0, sinceMs: nowMs };
@@ -45,7 +54,29 @@ export class LimitWatch {
     }
   }
 
+  #lookForFaults(drops: Readonly<Record<string, number>>, nowMs: number): void {
+    for (const reason of FAULTS) {
+      const count = drops[reason] ?? 0;
+      const known = this.#faults.get(reason);
+      if (count !== (known?.count ?? 0)) this.#faults.set(reason, { count, atMs: nowMs });
+      else if (known !== undefined && nowMs - known.atMs > FAULT_TOLD_MS) known.atMs = -Infinity;
+    }
+  }
+
   get warnings(): readonly Warning[] {
+    return [...this.#limitWarnings, ...this.#faultWarnings];
+  }
+
+  get #faultWarnings(): readonly Warning[] {
+    const told = [...this.#faults].filter(([, { atMs }]) => atMs > -Infinity);
+    return told.map(([reason, { count, atMs }]) => ({
+      code: reason,
+      text: `${count} times since the start; the log says more`,
+      since: new Date(atMs).toISOString(),
+    }));
+  }
+
+  get #limitWarnings(): readonly Warning[] {
     const hit = [...this.#seen].filter(([, { times }]) => times >= CONTINUOUS);
     return hit.map(([reason, { count, sinceMs }]) => ({
       code: "limit-reached",

@@ -16,12 +16,12 @@ import type {
 } from "../io/types.ts";
 import { answerBinding, isStun } from "../sip/stun.ts";
 import { DatagramFlow } from "./datagram-flow.ts";
+import { type Entrance, onEach } from "./entrance.ts";
 import { Listeners, type Opened, openBoth } from "./listeners.ts";
-import { onEach, type Service } from "./service.ts";
 import type { SideOptions } from "./side.ts";
 import type { StreamFlow } from "./stream-flow.ts";
 
-export class OuterSide implements Service {
+export class OuterSide implements Entrance {
   readonly #o: SideOptions;
   readonly #connections = new Map<string, StreamFlow>();
   readonly #perSource = new Map<string, Set<StreamFlow>>();

@@ -12,13 +12,13 @@ import type { HttpExchange, HttpListener, HttpResponseHead } from "../io/http-ty
 import type { Clock, Endpoint, Identity, Log } from "../io/types.ts";
 import { ProvisioningTokens } from "../provisioning/token.ts";
 import type { Admission } from "./admission.ts";
+import { type Entrance, onEach } from "./entrance.ts";
 import type { HttpClients } from "./http-clients.ts";
 import type { HttpForward } from "./http-forward.ts";
 import type { InsideUrl } from "./http-inside.ts";
 import type { Instance, Instances } from "./instances.ts";
 import { Listeners, type Opened, openBoth } from "./listeners.ts";
 import { type FoundPhone, type LookUp, lookUpPhone } from "./phone-look-up.ts";
-import { onEach, type Service } from "./service.ts";
 
 export type ProvisioningOptions = {
   readonly clock: Clock;
@@ -39,7 +39,7 @@ const ID_BYTES = 6;
 /** The instance has nothing of that phone, or keeps it. */
 const REFUSALS: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 
-export class Provisioning implements Service {
+export class Provisioning implements Entrance {
   /** Since the start. */
   requests = 0;
   readonly #o: ProvisioningOptions;

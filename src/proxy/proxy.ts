@@ -18,11 +18,11 @@ import type { RelayOptions } from "../media/relay.ts";
 import { assemble, assembleMedia, type Parts } from "./assemble.ts";
 import type { Core } from "./core.ts";
 import { Counters } from "./counters.ts";
+import { openAll } from "./entrance.ts";
 import { Instances } from "./instances.ts";
 import { LimitWatch } from "./limit-watch.ts";
 import type { Opened } from "./listeners.ts";
 import { mediaOptions, relayOptions } from "./media-options.ts";
-import { openAll } from "./service.ts";
 import { flowKeys, identityOf, type StateStore } from "./state.ts";
 import { statusOf } from "./status.ts";
 import { Warnings } from "./warnings.ts";
@@ -149,7 +149,7 @@ export class RunningProxy {
     try {
       await this.#core.remembered.load();
       await this.#core.inner.open(this.#config);
-      (await openAll(this.#core.services, this.#config, this.#bindAddresses)).keep();
+      (await openAll(this.#core.entrances, this.#config, this.#bindAddresses)).keep();
     } catch (error) {
       this.close();
       throw error;
@@ -208,7 +208,7 @@ export class RunningProxy {
     let opened: Opened;
     try {
       await this.#core.inner.open(slice.proxy);
-      opened = await openAll(this.#core.services, slice.proxy, bindAddresses);
+      opened = await openAll(this.#core.entrances, slice.proxy, bindAddresses);
     } catch (error) {
       const { inside, limits } = before.config;
       await this.#instances.reload(before.instances, inside.address, limits);
@@ -221,7 +221,7 @@ export class RunningProxy {
     this.#identity = identity;
     this.#certificate = judgeCertificate(identity.certificatePem, slice.proxy.fqdn);
     opened.keep();
-    for (const service of this.#core.services) service.setIdentity(identity);
+    for (const entrance of this.#core.entrances) entrance.setIdentity(identity);
     this.#core.inner.setIdentity(identity);
     this.#media.reload(mediaOptions(slice.proxy, bindAddresses));
     this.#core.health.start();
@@ -241,7 +241,7 @@ export class RunningProxy {
     const names = new Set(this.#instances.all.map((instance) => instance.name));
     this.#core.calls.endOthers(names);
     this.#core.bindings.removeOthers(names);
-    for (const service of this.#core.services) service.endOthers?.(names);
+    for (const entrance of this.#core.entrances) entrance.endOthers?.(names);
   }
 
   /** The file as it stands cannot be used; what runs goes on. */
@@ -252,7 +252,7 @@ export class RunningProxy {
   /** No new calls or requests; resolves when every one under way has ended, or after limits.closeTimeout. */
   async drain(): Promise<void> {
     this.#setState("draining");
-    for (const service of this.#core.services) service.stopListening();
+    for (const entrance of this.#core.entrances) entrance.stopListening();
     const { clock } = this.#o.world;
     const deadline = clock.now() + this.#config.limits.closeTimeout * 1000;
     while (this.#pending > 0 && clock.now() < deadline) {
@@ -263,7 +263,7 @@ export class RunningProxy {
 
   /** Transactions and requests whose answers are still to come. */
   get #pending(): number {
-    return this.#core.services.reduce(
+    return this.#core.entrances.reduce(
       (sum, { pending }) => sum + pending,
       this.#core.table.pending,
     );
@@ -278,7 +278,7 @@ export class RunningProxy {
     this.#core.keepAlive.stop();
     this.#core.calls.endAll("closing");
     this.#media.close();
-    for (const service of this.#core.services) service.close();
+    for (const entrance of this.#core.entrances) entrance.close();
     this.#core.inner.close();
     this.#setState("stopped");
   }

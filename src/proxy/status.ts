@@ -14,9 +14,9 @@ import { formatEndpoint } from "./addresses.ts";
 import type { CallFigures } from "./calls.ts";
 import type { Core } from "./core.ts";
 import type { Counters } from "./counters.ts";
+import type { Entrance } from "./entrance.ts";
 import type { Instance } from "./instances.ts";
 import type { LimitWatch } from "./limit-watch.ts";
-import type { Service } from "./service.ts";
 import type { Target } from "./targets.ts";
 import type { Warnings } from "./warnings.ts";
 
@@ -119,7 +119,7 @@ function certificateWarningsOf(
   }));
 }
 
-function openPorts({ listening }: Service): [string, string][] {
+function openPorts({ listening }: Entrance): [string, string][] {
   return Object.entries(listening).map(([name, at]) => [name, formatEndpoint(at)]);
 }
 
@@ -136,7 +136,7 @@ export function statusOf(core: Core, sources: Sources): ProxyStatus {
     since: new Date(sources.sinceMs).toISOString(),
     config: sources.config,
     listening: {
-      ...Object.fromEntries(core.services.flatMap(openPorts)),
+      ...Object.fromEntries(core.entrances.flatMap(openPorts)),
       sipInside: core.inner.listening.map(formatEndpoint),
     },
     sip: {

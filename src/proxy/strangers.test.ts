@@ -150,3 +150,12 @@ test("a limit is told once it was hit in three looks in a row", () => {
   });
   expect(told).toEqual([[], [], [], [], [], ["limit-reached 03:00"]]);
 });
+
+test("a fault of the media threads is told for a day", () => {
+  const watch = new LimitWatch();
+  const told = [0, 1, 1, 1].map((count, day) => {
+    watch.look({ "media-thread-hung": count }, day * 43_200_001);
+    return watch.warnings.map(({ code }) => code);
+  });
+  expect(told).toEqual([[], ["media-thread-hung"], ["media-thread-hung"], []]);
+});

@@ -8,7 +8,7 @@ import { readAuthority } from "../http/authority.ts";
 import { headerValue } from "../http/headers.ts";
 import { isAtOrBelow, readTarget, splitFirst, type Target } from "../http/target.ts";
 import type { HttpRequest } from "../io/http-types.ts";
-import type { InsideUrl } from "./http-inside.ts";
+import { type InsideUrl, urlParts } from "./http-inside.ts";
 import type { Instance, Instances } from "./instances.ts";
 
 export type WebRoute =
@@ -111,13 +111,17 @@ function way(o: WebRouting, asked: Asked): WebRoute {
   const { web, xmpp } = instance.config;
   const place = { kind: "instance", instance, prefix, isStripped, host } as const;
   if (allowXmpp && xmpp.http && XMPP_PATHS.has(rest)) {
-    return { ...place, at: xmppUrl(instance.config), target: baseOf(xmpp.httpUrl) + rest + query };
+    return {
+      ...place,
+      at: xmppUrl(instance.config),
+      target: urlParts(xmpp.httpUrl).base + rest + query,
+    };
   }
   if (manageInstances === "off") return NOT_FOUND;
   if (manageInstances === "rest" && !isAtOrBelow(rest, REST)) return NOT_FOUND;
   if (rest === "" && isStripped && prefix !== "")
     return { kind: "slash", location: `${prefix}/${query}` };
-  return { ...place, at: webUrl(instance.config), target: baseOf(web.url) + path };
+  return { ...place, at: webUrl(instance.config), target: urlParts(web.url).base + path };
 }
 
 export function webUrl({ web }: InstanceConfig): InsideUrl {
@@ -127,9 +131,4 @@ export function webUrl({ web }: InstanceConfig): InsideUrl {
 /** BOSH (XEP-0206) and WebSocket (RFC 7395). */
 export function xmppUrl({ xmpp }: InstanceConfig): InsideUrl {
   return { url: xmpp.httpUrl, verifyTls: xmpp.verifyTls, caPem: xmpp.caPem };
-}
-
-/** The path of a URL, without the slash at its end. */
-export function baseOf(url: string): string {
-  return new URL(url).pathname.replace(/\/+$/, "");
 }

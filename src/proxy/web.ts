@@ -26,14 +26,13 @@ import type {
   HttpUpgrade,
 } from "../io/http-types.ts";
 import type { Endpoint, Identity, Log } from "../io/types.ts";
+import { type Entrance, onEach } from "./entrance.ts";
 import type { HttpClients } from "./http-clients.ts";
 import type { Forwarded, HttpForward } from "./http-forward.ts";
-import type { HttpInside } from "./http-inside.ts";
+import { type HttpInside, urlParts } from "./http-inside.ts";
 import type { Instances } from "./instances.ts";
 import { Listeners, type Opened, openBoth } from "./listeners.ts";
-import { onEach, type Service } from "./service.ts";
 import {
-  baseOf,
   routeOf,
   type WebRoute,
   type WebRouting,
@@ -42,7 +41,7 @@ import {
   xmppUrl,
 } from "./web-routes.ts";
 
-export type WebServiceOptions = {
+export type WebOptions = {
   readonly log: Log;
   readonly instances: Instances;
   readonly clients: HttpClients;
@@ -58,10 +57,10 @@ export type WebServiceOptions = {
 const HSTS = ["Strict-Transport-Security", "max-age=31536000"];
 const HTTPS_PORT = 443;
 
-export class WebService implements Service {
+export class Web implements Entrance {
   /** Since the start. */
   requests = 0;
-  readonly #o: WebServiceOptions;
+  readonly #o: WebOptions;
   readonly #routing: WebRouting;
   readonly #https: Listeners<HttpListener>;
   readonly #http: Listeners<HttpListener>;
@@ -70,7 +69,7 @@ export class WebService implements Service {
   /** What goes on with which instance. */
   readonly #running = new Map<HttpExchange | HttpUpgrade, string>();
 
-  constructor(o: WebServiceOptions) {
+  constructor(o: WebOptions) {
     this.#o = o;
     this.#certificate = new X509Certificate(o.identity().certificatePem);
     this.#routing = { ...o, covers: (name) => this.#covers(name) };
@@ -189,7 +188,7 @@ export class WebService implements Service {
       prefix: isStripped ? prefix : "",
     };
     const isUpgrade = !("hasBody" in request);
-    const hostInside = instance.config.web.keepHost ? null : new URL(at.url).host;
+    const hostInside = instance.config.web.keepHost ? null : urlParts(at.url).host;
     const headersFor = isUpgrade ? upgradeHeaders : requestHeaders;
     const seen = seenAs(route);
     return {
@@ -267,6 +266,6 @@ export class WebService implements Service {
 const COVERED_MOST = 1000;
 
 function seenAs({ at, prefix, isStripped, host }: WebWay): Seen {
-  const inside = new URL(at.url).origin.toLowerCase();
-  return { origin: `https://${host}`, prefix, isStripped, inside, base: baseOf(at.url) };
+  const { origin: inside, base } = urlParts(at.url);
+  return { origin: `https://${host}`, prefix, isStripped, inside, base };
 }

@@ -14,7 +14,7 @@ import { makeLog } from "../../src/io/log.ts";
 import type { Identity } from "../../src/io/types.ts";
 import { realWorld } from "../../src/io/world.ts";
 import { Instances } from "../../src/proxy/instances.ts";
-import { XmppService } from "../../src/proxy/xmpp-service.ts";
+import { Xmpp } from "../../src/proxy/xmpp.ts";
 import { selfSignedServerIdentity } from "../../src/tls/self-signed.ts";
 import { OPENING, PROCEED, STARTTLS, XmppEnd, XmppInstance } from "../peers/xmpp-end.ts";
 import { HandClock } from "./hand-clock.ts";
@@ -53,14 +53,14 @@ export type XmppPlaceOptions = {
 export class XmppPlace {
   readonly clock = new HandClock();
   readonly drops: Record<string, number> = {};
-  readonly service: XmppService;
+  readonly service: Xmpp;
   readonly instance: XmppInstance;
   readonly #config: ProxyConfig;
 
   private constructor(instances: Instances, instance: XmppInstance, config: ProxyConfig) {
     this.#config = config;
     this.instance = instance;
-    this.service = new XmppService({
+    this.service = new Xmpp({
       world: { ...realWorld, clock: this.clock },
       log: makeLog({ write: () => {}, minimum: "error", journal: false }),
       instances,

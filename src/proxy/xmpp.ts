@@ -15,13 +15,13 @@ import type {
 } from "../io/types.ts";
 import { ALPN } from "../xmpp/names.ts";
 import type { Admission } from "./admission.ts";
+import { type Entrance, onEach } from "./entrance.ts";
 import type { Instance, Instances } from "./instances.ts";
 import { Listeners, type Opened } from "./listeners.ts";
-import { onEach, type Service } from "./service.ts";
 import { XmppClient, type XmppClientOptions } from "./xmpp-client.ts";
 import type { Traffic } from "./xmpp-splice.ts";
 
-export type XmppServiceOptions = {
+export type XmppOptions = {
   readonly world: World;
   readonly log: Log;
   readonly instances: Instances;
@@ -33,16 +33,16 @@ export type XmppServiceOptions = {
 
 const SWEEP_MS = 30_000;
 
-export class XmppService implements Service {
+export class Xmpp implements Entrance {
   readonly traffic: Traffic = { fromClients: 0, toClients: 0 };
-  readonly #o: XmppServiceOptions;
+  readonly #o: XmppOptions;
   readonly #clients = new Set<XmppClient>();
   readonly #perSource = new Map<string, number>();
   readonly #listeners: Listeners<StreamListener>;
   readonly #forClients: XmppClientOptions;
   #sweep: Timer | null = null;
 
-  constructor(o: XmppServiceOptions) {
+  constructor(o: XmppOptions) {
     this.#o = o;
     this.#listeners = new Listeners({ listen: (at, config) => this.#listen(at, config) });
     this.#forClients = {

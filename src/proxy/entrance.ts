@@ -1,16 +1,16 @@
 /**
- * What a proxy offers beside SIP and media: provisioning, web, XMPP. RunningProxy drives all of them alike;
- * what a service needs of the rest it is given in its constructor.
+ * Where phones and clients come in: SIP, provisioning, web, XMPP. RunningProxy drives all of them alike; what
+ * one needs of the rest it is given in its constructor.
  */
 import type { ProxyConfig } from "../config/config.ts";
 import type { Endpoint, Identity } from "../io/types.ts";
 import { type Opened, openBoth } from "./listeners.ts";
 
-export type Service = {
+export type Entrance = {
   /**
    * Opens the ports that this configuration asks for, each on all of the zone's addresses; a port that did
    * not change stays open with its connections. Rejects with ListenError, all as it was. The configuration
-   * in use changes after this, and only when every service could open.
+   * in use changes after this, and only when every entrance could open.
    */
   open(config: ProxyConfig, addresses: readonly string[]): Promise<Opened>;
   /** New handshakes get it; open connections stay. */
@@ -30,16 +30,16 @@ export type Service = {
 
 /** All or none. */
 export async function openAll(
-  services: readonly Service[],
+  entrances: readonly Entrance[],
   config: ProxyConfig,
   addresses: readonly string[],
 ): Promise<Opened> {
   let all: Opened = { keep() {}, undo() {} };
-  for (const service of services) {
+  for (const entrance of entrances) {
     const before = all;
     all = await openBoth(
       async () => before,
-      () => service.open(config, addresses),
+      () => entrance.open(config, addresses),
     );
   }
   return all;
