@@ -35,15 +35,18 @@ export type RelayBenchOptions = {
   readonly rates: readonly number[];
   readonly rounds: number;
   readonly seconds: number;
-  /** performance.now() at which the search for the highest rates ends; 0 = no search. */
-  readonly searchUntilMs: number;
 };
 
 /** A system with its calls up and a load on them. */
 type Loaded = { readonly load: RtpLoad; stop(): Promise<void> };
 
-export async function relayBench(o: RelayBenchOptions): Promise<void> {
-  await fixedRates(o);
+export type RatesBenchOptions = {
+  readonly identity: Identity;
+  /** performance.now() at which the search ends, found or not. */
+  readonly untilMs: number;
+};
+
+export async function ratesBench(o: RatesBenchOptions): Promise<void> {
   for (const mode of MODES) {
     const own = await highestRate(o, "loop", mode);
     const peer = own === null ? null : await highestRate(o, "rtpengine", mode);
@@ -52,7 +55,7 @@ export async function relayBench(o: RelayBenchOptions): Promise<void> {
   }
 }
 
-async function fixedRates(o: RelayBenchOptions): Promise<void> {
+export async function relayBench(o: RelayBenchOptions): Promise<void> {
   const up = new Map<string, Loaded>();
   const probes = new Map<string, Probe[]>();
   const plan = Array.from({ length: o.rounds }, (_, round) => round).flatMap((round) =>
@@ -114,7 +117,7 @@ async function warm(load: RtpLoad): Promise<void> {
 }
 
 async function raise(
-  o: RelayBenchOptions,
+  o: { readonly identity: Identity },
   sut: Sut,
   mode: RelayMode,
   count: number,
@@ -154,7 +157,7 @@ async function raise(
  * up before it was found.
  */
 async function highestRate(
-  o: RelayBenchOptions,
+  o: RatesBenchOptions,
   sut: Sut,
   mode: RelayMode,
 ): Promise<number | null> {
@@ -162,7 +165,7 @@ async function highestRate(
   let bad = SEARCH_TO;
   let pps = SEARCH_FROM;
   while (bad - good > SEARCH_GRAIN * bad) {
-    if (performance.now() > o.searchUntilMs) return null;
+    if (performance.now() > o.untilMs) return null;
     const { load, stop } = await raise(o, sut, mode, SEARCH_CALLS);
     await warm(load);
     for (let isGood = true; isGood && bad - good > SEARCH_GRAIN * bad; ) {
