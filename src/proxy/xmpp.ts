@@ -55,9 +55,15 @@ export class Xmpp implements Entrance {
     };
   }
 
-  open(config: ProxyConfig, addresses: readonly string[]): Promise<Opened> {
+  /** Switched off, it serves nobody any more; another port takes none of its clients away. */
+  async open(config: ProxyConfig, addresses: readonly string[]): Promise<Opened> {
     const wanted = config.allowXmpp ? onEach(addresses, config.ports.xmpp) : [];
-    return this.#listeners.open(wanted, config);
+    const { keep, undo } = await this.#listeners.open(wanted, config);
+    const keepOrEnd = (): void => {
+      keep();
+      if (!config.allowXmpp) this.#endAll();
+    };
+    return { keep: keepOrEnd, undo };
   }
 
   setIdentity(identity: Identity): void {
@@ -113,6 +119,10 @@ export class Xmpp implements Entrance {
   close(): void {
     this.#listeners.close();
     this.#sweep?.cancel();
+    this.#endAll();
+  }
+
+  #endAll(): void {
     for (const client of this.#clients) client.end("system-shutdown");
   }
 

@@ -131,8 +131,10 @@ describe("is refused", () => {
     expect(behind("hello <a/>")).toBe(before);
   });
 
-  test("any byte behind <starttls/>", () => {
-    expect(refusal(`${OPENING}${STARTTLS} `)).toBe("policy-violation (starttls-injection)");
+  test("any byte behind <starttls/>, but the end of its line", () => {
+    expect(refusal(`${OPENING}${STARTTLS}\r\n`)).toBe("starttls");
+    expect(refusal(`${OPENING}${STARTTLS}\0`)).toBe("policy-violation (starttls-injection)");
+    expect(refusal(`${OPENING}${STARTTLS}\n<a/>`)).toBe("policy-violation (starttls-injection)");
     expect(refusal(`${OPENING}${STARTTLS}${OPENING}<auth/>`)).toBe(
       "policy-violation (starttls-injection)",
     );

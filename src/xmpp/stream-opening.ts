@@ -77,7 +77,8 @@ export class ClientOpening {
       case "end":
         if (token.depth === 0) return { kind: "end" };
         // What was sent in the clear must not be taken for what comes by TLS (CVE-2011-0411 and its kind).
-        if (this.#reader.rest.length > 0) return refused("policy-violation", "starttls-injection");
+        // White space is not allowed either (RFC 6120 §5.3.3), but go-sendxmpp ends its line: it is thrown away.
+        if (!isBlank(this.#reader.rest)) return refused("policy-violation", "starttls-injection");
         return { kind: "starttls" };
     }
   }
@@ -85,6 +86,10 @@ export class ClientOpening {
 
 function isStartTls({ name, namespace }: Element): boolean {
   return name === "starttls" && namespace === TLS;
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 }
 
 /** RFC 6120 §4.7.5: a higher minor version is spoken by who knows 1.0, another major one is not. */

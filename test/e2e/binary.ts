@@ -196,6 +196,7 @@ export class LoopbackPlace {
 /** What the tests read of GET /status. */
 export type Status = {
   readonly state: string;
+  readonly listening: Readonly<Record<string, string>>;
   readonly config: { readonly sha256: string; readonly error: string | null };
   readonly sip: { readonly connections: number; readonly flows: number; readonly dialogs: number };
   readonly media: { readonly sessions: number; readonly portsInUse: number };

@@ -78,7 +78,7 @@ describe("a client", () => {
   test("may send <starttls/> with its opening, and its opening with what follows it", async () => {
     const place = await open();
     const client = await place.connect();
-    client.says(OPENING("mycompany") + STARTTLS);
+    client.says(`${OPENING("mycompany")}${STARTTLS}\n`);
     await client.hears(PROCEED);
     await client.startsTls(CA);
     client.says(`${OPENING("mycompany")}<auth>early</auth>`);

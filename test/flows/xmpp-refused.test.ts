@@ -66,7 +66,7 @@ describe("a client is told and closed", () => {
 
   test("when it says more in the packet of <starttls/>, which nothing protects", async () => {
     const place = await open();
-    for (const more of [" ", OPENING("mycompany"), "<auth/>", "\x16\x03\x01"]) {
+    for (const more of ["\n<iq/>", OPENING("mycompany"), "<auth/>", "\x16\x03\x01"]) {
       const client = await place.connect();
       client.says(OPENING("mycompany"));
       await client.hears("</stream:features>");
@@ -318,7 +318,11 @@ describe("a proxy that is stopped", () => {
     await pbx.hears("<still/>");
     place.service.endOthers(new Set(["other"]));
     await client.hearsTheEnd();
+    const last = await place.connect();
+    last.says(OPENING("mycompany"));
+    await last.hears("</stream:features>");
     await place.switchesOff();
+    expect(await told(last)).toBe(error("system-shutdown"));
     expect(place.service.listening).toEqual({});
   });
 

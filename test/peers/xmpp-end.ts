@@ -22,8 +22,8 @@ export class XmppEnd {
     this.#listen(socket);
   }
 
-  static async connect(port: number): Promise<XmppEnd> {
-    const socket = net.connect({ host: HERE, port, ...HALF_OPEN });
+  static async connect(port: number, host = HERE): Promise<XmppEnd> {
+    const socket = net.connect({ host, port, ...HALF_OPEN });
     await once(socket, "connect");
     return new XmppEnd(socket);
   }
