@@ -1,6 +1,8 @@
 /** Certificates of the compiled binary: what is served, and that a new one costs nobody his connection. */
 import { afterEach, expect, test } from "bun:test";
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createServer } from "node:http";
+import net, { type AddressInfo } from "node:net";
 import tls from "node:tls";
 import { type Issued, issue, rsa } from "../peers/certificates.ts";
 import { endpointOf, type LoopbackPlace, type Running } from "./binary.ts";
@@ -57,7 +59,7 @@ async function served(at: string): Promise<string> {
 }
 
 /** What the other end says next, up to where that matches. */
-function says(socket: tls.TLSSocket, pattern: RegExp): Promise<string> {
+function says(socket: net.Socket, pattern: RegExp): Promise<string> {
   let text = "";
   return new Promise((resolve, reject) => {
     socket.on("data", (bytes) => {
@@ -110,6 +112,81 @@ test("a reload with another certificate loses neither a connection nor a call no
   idle.write("\r\n\r\n");
   expect(await pong).toBe("\r\n");
   expect(idle.getPeerCertificate().fingerprint256).toBe(fingerprint(first.certificatePem));
+});
+
+/** The instance's web: a page, and an echo behind a change of protocol. */
+async function openWeb(address: string): Promise<string> {
+  const server = createServer((_, response) => void response.end("page"));
+  server.on("upgrade", (_, socket) => {
+    socket.write(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+    socket.on("error", () => {}).pipe(socket);
+  });
+  await new Promise<void>((listening) => server.listen(0, address, listening));
+  closing({ close: () => void server.close() });
+  return `http://${address}:${(server.address() as AddressInfo).port}`;
+}
+
+/** TLS within an XMPP connection (RFC 6120 section 5). */
+async function servedByXmpp(at: string): Promise<string> {
+  const { address: host, port } = endpointOf(at);
+  const plain = net.connect({ host, port });
+  const hears = (pattern: RegExp): Promise<string> => says(plain, pattern);
+  const features = hears(/<\/stream:features>/);
+  plain.write(
+    "<stream:stream to='mycompany' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>",
+  );
+  await features;
+  const proceed = hears(/<proceed/);
+  plain.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+  await proceed;
+  plain.removeAllListeners("data");
+  return await new Promise((resolve, reject) => {
+    const secure = tls.connect({ socket: plain, ca, servername: "mobydick.example.com" }, () => {
+      resolve(secure.getPeerCertificate().fingerprint256);
+      secure.destroy();
+    });
+    secure.on("error", reject);
+  });
+}
+
+test("SIP, web, provisioning and XMPP show one certificate, and all the new one after a reload", async () => {
+  const at = place();
+  const url = await openWeb(at.pbx);
+  const [first, second] = [await leafFor(at.outside), await leafFor(at.outside)];
+  const services = {
+    ...{ phoneProvisioning: "https", allowXmpp: true, manageInstances: "web-ui-and-rest" },
+    ...{ redirectHttp: false, ports: { sipTls: 0, provisioningHttps: 0, web: 0, xmpp: 0 } },
+  };
+  at.writeConfig({ ...services, ...configured(first) }, { web: { url } });
+  const { running, listening } = await at.startProxy();
+  const open = (name: string): string => listening[name] ?? "";
+  const all = async (): Promise<string[]> => {
+    const direct = ["sipTls", "provisioningHttps", "web"].map((name) => served(open(name)));
+    return await Promise.all([...direct, servedByXmpp(open("xmpp"))]);
+  };
+  expect(new Set(await all())).toEqual(new Set([fingerprint(first.certificatePem)]));
+
+  const [kept, socket] = [await connect(open("web")), await connect(open("web"))];
+  const asks = async (asked: tls.TLSSocket, more: string, answer: RegExp): Promise<void> => {
+    const answered = says(asked, answer);
+    asked.write(`GET /mycompany/ HTTP/1.1\r\nHost: ${at.outside}\r\n${more}\r\n`);
+    await answered;
+  };
+  await asks(kept, "", /page/);
+  await asks(socket, "Connection: Upgrade\r\nUpgrade: websocket\r\n", / 101 [\s\S]*\r\n\r\n/);
+  const before = (await at.status()).config.sha256;
+  at.writeConfig({ ...services, ...configured(second) }, { web: { url } });
+  running.signal("SIGHUP");
+  await running.prints(/reloaded/, "stderr");
+  expect((await at.status()).config.sha256).not.toBe(before);
+
+  expect(new Set(await all())).toEqual(new Set([fingerprint(second.certificatePem)]));
+  await asks(kept, "", /page/);
+  const echo = says(socket, /whale/);
+  socket.write("whale");
+  await echo;
 });
 
 test("a certificate whose key is another's is refused at the reload, the old one stays", async () => {
