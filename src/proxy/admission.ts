@@ -53,6 +53,9 @@ function isResponse(bytes: Uint8Array): boolean {
   return bytes[0] === 0x53 && bytes[1] === 0x49 && bytes[2] === 0x50 && bytes[3] === 0x2f;
 }
 
+/** Who asks in vain by HTTP shall not use up what the phones behind the same NAT may send. */
+const byHttp = (source: string): string => `${source} http`;
+
 export class Admission {
   readonly offences: Offences;
   readonly strangers: Strangers;
@@ -185,7 +188,7 @@ export class Admission {
     if (this.#trusted.has(address)) return true;
     const source = sourceOf(address);
     const rate = this.#rate(source, this.#o.settings().limits.requestsPerSecond);
-    if (this.#requests.take(source, this.#o.clock.now(), rate)) return true;
+    if (this.#requests.take(byHttp(source), this.#o.clock.now(), rate)) return true;
     this.#o.count("requests-per-address");
     return false;
   }
@@ -194,7 +197,7 @@ export class Admission {
   served(address: string): void {
     const source = sourceOf(address);
     const nowMs = this.#o.clock.now();
-    this.#requests.giveBack(source, 1, nowMs);
+    this.#requests.giveBack(byHttp(source), 1, nowMs);
     this.#handshakes.giveBack(source, 1, nowMs);
   }
 

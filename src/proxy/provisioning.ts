@@ -115,18 +115,26 @@ export class Provisioning implements Entrance {
     return this.#o.clients.listen(local, config, {
       isTls,
       request: (exchange) => this.#request(exchange),
-      upgrade: (exchange) => this.#refuse(exchange, exchange.target),
+      upgrade: (exchange) => {
+        if (this.#admits(exchange)) this.#refuse(exchange, exchange.target);
+      },
     });
   }
 
   #request(exchange: HttpExchange): void {
-    this.requests += 1;
-    if (!this.#o.admission.asks(exchange.remote.address)) return exchange.destroy();
+    if (!this.#admits(exchange)) return;
     const { phoneProvisioning: mode } = this.#o.settings();
     const { instances } = this.#o;
     const lookUp = lookUpPhone(exchange, { mode, tokens: this.#tokensNow(), instances });
     if (lookUp.found === null) this.#refuse(exchange, lookUp.what);
     else this.#pass(exchange, lookUp.found, lookUp);
+  }
+
+  #admits(exchange: Pick<HttpExchange, "remote" | "destroy">): boolean {
+    this.requests += 1;
+    if (this.#o.admission.asks(exchange.remote.address)) return true;
+    exchange.destroy();
+    return false;
   }
 
   /** A reload may have brought another key. */

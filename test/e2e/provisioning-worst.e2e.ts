@@ -136,6 +136,23 @@ describe("guessing", () => {
     expect(await at.status()).toMatchObject({ bans: [{ reason: "failed-look-ups" }] });
   });
 
+  test("a flood of one wrong thing ends its connections; what is found counts towards no rate", async () => {
+    const limits = { requestsPerSecond: 1, requestsPerPhone: 0, burst: 5 };
+    const { ask, at } = await ends({ limits });
+    for (let n = 0; n < 20; n++) expect((await ask(`/p/${TOKEN}/${n}`)).status).toBe(200);
+    const flood = Array.from({ length: 20 }, () =>
+      ask("/wrong", { from: at.inside }).then(
+        ({ status }) => status,
+        () => "ended",
+      ),
+    );
+    const ended = (await Promise.all(flood)).filter((one) => one === "ended");
+    expect(ended.length).toBeGreaterThan(5);
+    expect((await ask(`/p/${TOKEN}`)).status).toBe(200);
+    const { drops = {} } = (await at.status()) as { drops?: Record<string, number> };
+    expect(drops["requests-per-address"]).toBe(ended.length);
+  });
+
   test("an office whose phone is registered is never banned for it, only answered slowly", async () => {
     const at = place();
     const server = closing(new ConfigurationServer());
