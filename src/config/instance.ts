@@ -120,7 +120,9 @@ export const instanceSchema = z.strictObject({
   aliases: z
     .array(hostName())
     .default([])
-    .describe("Further SIP and XMPP domains that mean this instance. Default none."),
+    .describe(
+      "Further SIP and XMPP domains of this instance, NAME.FQDN for XMPP logins. Default none.",
+    ),
   enabled: z
     .boolean()
     .default(true)
