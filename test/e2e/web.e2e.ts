@@ -5,6 +5,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { issue } from "../peers/certificates.ts";
 import { Client, closeAll, FQDN, headersOf, statusOf, WebPlace } from "./web-place.ts";
 
 afterEach(closeAll);
@@ -181,6 +182,42 @@ test("an instance that is down is 502 soon, one that is silent 504; both with an
   expect(late).toMatch(/Request [0-9a-f]{12}/);
   const { http } = (await place.at.status()) as { http?: { requests: number } };
   expect(http?.requests).toBe(2);
+});
+
+test("an answer that the instance cuts off is cut off for the client, too", async () => {
+  const place = new WebPlace();
+  await place.start();
+  place.answer = (request, response) => {
+    const length = request.url === "/sized" ? { "Content-Length": 100 } : {};
+    response.writeHead(200, length);
+    response.write("a part", () => response.destroy());
+  };
+  for (const target of ["/mycompany/sized", "/mycompany/chunked"]) {
+    const answer = await place.asks(target);
+    expect(answer).toContain("a part");
+    expect(answer).not.toContain("\r\n0\r\n");
+  }
+});
+
+test("with a certificate of an authority HSTS is told, and each instance has its origin if it is named", async () => {
+  const root = await issue({ name: "An Authority" });
+  const names = [FQDN, "mycompany.h.test"];
+  const leaf = await issue({ name: FQDN, issuer: root, names });
+  const place = new WebPlace();
+  await place.start({
+    certificatePem: leaf.certificatePem + root.certificatePem,
+    certificateKey: leaf.keyPem,
+  });
+  place.answer = (_request, response) => {
+    response.setHeader("Strict-Transport-Security", "max-age=1; includeSubDomains");
+    response.end("ok");
+  };
+  const expected = "max-age=31536000";
+  const page = await place.asks("/mycompany/x");
+  expect(headersOf(page)["strict-transport-security"]).toBe(expected);
+  expect(headersOf(await place.asks("/"))["strict-transport-security"]).toBe(expected);
+  expect(statusOf(await place.asks("/x", { host: "mycompany.h.test" }))).toBe(200);
+  expect(statusOf(await place.asks("/x", { host: "other.h.test" }))).toBe(421);
 });
 
 /** Of the proxy, in bytes. */
