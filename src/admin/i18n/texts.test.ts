@@ -48,9 +48,19 @@ describe("English and German", () => {
   });
 
   test("have the same holes in each text", () => {
-    const holes = (text: string) => (text.match(/\{[a-z]+\}/g) ?? []).sort();
+    const holes = (text: string) => (text.match(/\{[^}]*\}/g) ?? []).sort();
     for (const key of Object.keys(textsEn) as TextKey[]) {
       expect([key, ...holes(textsDe[key])]).toEqual([key, ...holes(textsEn[key])]);
+    }
+  });
+
+  test("every hole can be filled", () => {
+    for (const key of Object.keys(textsEn) as TextKey[]) {
+      const names = textsEn[key].match(/(?<=\{)[^}]*/g) ?? [];
+      const values = Object.fromEntries(names.map((name) => [name, "x"]));
+      for (const language of ["en", "de"] as const) {
+        expect(translator(language)(key, values)).not.toContain("{");
+      }
     }
   });
 

@@ -40,7 +40,7 @@ const HINTS_DE: Table = hintsDe;
 export function translator(language: Language): Translate {
   const texts = TEXTS[language];
   return (key, values = {}) =>
-    texts[key].replace(/\{([a-z]+)\}/g, (all, name: string) => String(values[name] ?? all));
+    texts[key].replace(/\{([a-zA-Z]+)\}/g, (all, name: string) => String(values[name] ?? all));
 }
 
 const keyOf = ({ of, path }: Pick<Told, "of" | "path">): string => `${of}.${path}`;
