@@ -21,7 +21,8 @@ import { keepAlive } from "./streams.ts";
 
 /** Shorter than servers keep theirs (Apache and node 5 s): a request into a closing connection is lost. */
 const IDLE_MS = 4000;
-const IDLE_CONNECTIONS = 32;
+/** As many as may be busy at once, or a crowd of clients opens and closes one with each request. */
+const IDLE_CONNECTIONS = 256;
 const HEADER_BYTES = 65_536;
 
 /** Opens connections as the pool says; node's own agent would look names up. */
