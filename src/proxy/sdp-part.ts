@@ -13,6 +13,10 @@ export type SdpPart = {
 };
 
 const SDP = "application/sdp";
+/** As somebody may read it; where it stands in a body that we take for something else, too. */
+const MENTION = /application\s*\/\s*sdp/gi;
+/** Without a type RFC 3261 §20.15 knows no body, and sofia-sip takes it for SDP. */
+const UNTYPED_SDP = /^\s*v=/;
 /** Encodings that leave the bytes as they are (RFC 2045 §6.2). */
 const AS_IT_IS = new Set(["", "identity", "binary", "8bit", "7bit"]);
 
@@ -20,13 +24,13 @@ export function sdpPartOf(message: SipMessage): SdpPart | "none" | "hidden" {
   if (message.body.length === 0) return "none";
   const contentType = message.headers.get("content-type") ?? "";
   const type = mediaTypeOf(contentType);
-  if (type === SDP) {
+  if (type === SDP || (type === "" && UNTYPED_SDP.test(textOf(message)))) {
     if (!isAsItIs(message.headers.get("content-encoding"))) return "hidden";
     return { text: textOf(message), bodyWith: (sdp) => sdp };
   }
   if (!type.startsWith("multipart/")) return "none";
   const text = textOf(message);
-  const mentions = text.toLowerCase().split(SDP).length - 1;
+  const mentions = text.match(MENTION)?.length ?? 0;
   if (mentions === 0) return "none";
   const isReadable = type !== "multipart/signed" && type !== "multipart/encrypted";
   const parts = isReadable ? bodyParts(text, contentType) : null;

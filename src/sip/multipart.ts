@@ -24,9 +24,9 @@ export type BodyPart = {
   readonly end: number;
 };
 
-/** Lower case, without parameters. */
+/** Lower case, without parameters and without the white space that may stand around "/" (RFC 3261 §25.1). */
 export function mediaTypeOf(contentType: string): string {
-  return contentType.split(";", 1)[0]!.trim().toLowerCase();
+  return contentType.split(";", 1)[0]!.replace(/\s+/g, "").toLowerCase();
 }
 
 /** Every part that is no multipart itself, in order. Null: malformed, too many or too deep. */

@@ -11,14 +11,15 @@ import {
   type UserAgent,
 } from "../peers/user-agent.ts";
 
-/** Latin-1 text, one character a byte. */
+/** Latin-1 text, one character a byte. Without a type there is no Content-Type. */
 export type Body = { readonly type: string; readonly bytes: string };
 
 /** What XML, binary parts and lone line ends make of a body that somebody has "put right". */
 export const ODD_BYTES = "\t <a>\u00e4\u00ff\0</a>\r\n\r\n--x\n\r end without line end ";
 
 function withBody(template: string, { type, bytes }: Body): Uint8Array {
-  const head = `Content-Type: ${type}\nContent-Length: ${bytes.length}`;
+  const typed = type === "" ? "" : `Content-Type: ${type}\n`;
+  const head = `${typed}Content-Length: ${bytes.length}`;
   return latin1(sipText(template.replace("Content-Length: *", head)) + bytes);
 }
 

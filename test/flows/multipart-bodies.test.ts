@@ -79,6 +79,11 @@ const VARIANTS: readonly [string, string, (sdp: string) => string][] = [
   ["multipart/alternative", "multipart/alternative;boundary=edge", around],
   ["a quoted boundary", 'multipart/mixed; boundary="edge"', around],
   [
+    "white space around the slash of a type",
+    "multipart /\tmixed;boundary=edge",
+    (sdp) => around(sdp, sdpHead).replace("ion/pidf+xml", "ion / pidf+xml"),
+  ],
+  [
     "a part within a part",
     "multipart/mixed;boundary=outer",
     (sdp) =>
@@ -126,6 +131,11 @@ const HIDDEN: readonly [string, string, (sdp: string) => string][] = [
   ["a description where we see none", MIXED, (sdp) => around(sdp).replace("preamble", plain)],
   ["a signed body", "multipart/signed;boundary=edge", around],
   ["a type twice", MIXED, (sdp) => around(sdp, `${sdpHead}\r\nContent-Type: text/plain`)],
+  [
+    "a second description whose type is written apart",
+    MIXED,
+    (sdp) => around(sdp).replace(LOCATION, "Content-Type: application /\r\n sdp\r\n\r\nv=0"),
+  ],
 ];
 
 for (const [name, type, make] of HIDDEN) {
