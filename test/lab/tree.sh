@@ -1,8 +1,7 @@
 #!/bin/bash
-# Builds the Debian tree that holds the real peers (Asterisk, baresip, sipp, Prosody with two XMPP clients, web
-# applications, a browser; Kamailio,
-# rtpengine, nginx and haproxy as the yardstick), once: $PEQUOD_LAB/tree, default /var/tmp/pequod-lab. Another
-# list of packages builds it anew. Needs root on Debian or Ubuntu; what is missing on the host is installed here.
+# Builds the Debian tree that holds the real peers (Asterisk, baresip, sipp, Prosody, slixmpp and Gajim's nbxmpp,
+# web applications, a browser; Kamailio, rtpengine, nginx and haproxy as the yardstick), once: $PEQUOD_LAB/tree,
+# default /var/tmp/pequod-lab. Another list of packages builds it anew. Needs root on Debian or Ubuntu; what is missing on the host is installed here.
 set -euo pipefail
 lab=${PEQUOD_LAB:-/var/tmp/pequod-lab}
 suite=${PEQUOD_LAB_SUITE:-forky}   # the newest suite that has Asterisk; bookworm and trixie have none
@@ -10,7 +9,7 @@ tree=$lab/tree
 packages=(
   asterisk asterisk-modules baresip-core sip-tester
   kamailio kamailio-tls-modules kamailio-extra-modules kamailio-utils-modules rtpengine-daemon rtpengine-utils
-  prosody python3-slixmpp go-sendxmpp
+  prosody python3-slixmpp python3-nbxmpp glib-networking
   nginx ttyd syncthing transmission-daemon chromium-headless-shell curl haproxy wrk
   ca-certificates openssl iproute2 procps nftables tcpdump socat iputils-ping strace
 )
