@@ -63,7 +63,9 @@ export function exchangeOf(o: ExchangeParts): HttpExchange {
     },
     destroy: () => connection.socket.destroy(),
     onEnd(ended): void {
-      response.once("close", () => ended(response.writableFinished));
+      // Whoever waited for something else meanwhile would never hear of it.
+      if (response.closed || connection.socket.destroyed) ended(response.writableFinished);
+      else response.once("close", () => ended(response.writableFinished));
     },
   };
 }
@@ -99,6 +101,9 @@ export function upgradeOf(
       return socket;
     },
     destroy: () => socket.destroy(),
-    onEnd: (ended) => void socket.once("close", ended),
+    onEnd(ended): void {
+      if (socket.destroyed) ended();
+      else socket.once("close", ended);
+    },
   };
 }

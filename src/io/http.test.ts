@@ -64,6 +64,8 @@ async function serve(
   return { listener, drops, gone };
 }
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** All that comes back until the other end closes, or until `until` is in it. */
 function talk(at: Endpoint, bytes: string, until?: string): Promise<string> {
   return new Promise((resolve) => {
@@ -184,6 +186,37 @@ test("slow headers, slow bodies and idle connections end by themselves", async (
   const answer = await talk(idle.listener.local, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   expect(answer).toContain("hello");
   expect(idle.drops).toEqual([]);
+});
+
+test("who asks too late for the end of an exchange still hears of it", async () => {
+  const late = Promise.withResolvers<boolean>();
+  const { listener } = await serve((exchange) => {
+    exchange.onEnd(() => exchange.onEnd((isComplete) => late.resolve(isComplete)));
+  });
+  const client = net.connect(listener.local.port, "127.0.0.1");
+  client.end("GET / HTTP/1.1\r\nHost: h\r\n\r\n", () => client.destroy());
+  expect(await late.promise).toBe(false);
+});
+
+test("a client that takes nothing of its answer is cut off, and so is one with whom nothing moves", async () => {
+  const flood = (exchange: HttpExchange): void => {
+    const body = exchange.respond({ ...OK, headers: [] });
+    const more = (): void => {
+      while (!body.destroyed) if (!body.write(Buffer.alloc(65_536))) return;
+    };
+    body.on("drain", more);
+    more();
+  };
+  const slow = await serve(flood, { slow: { bodyMs: 300 } });
+  const client = net.connect(slow.listener.local.port, "127.0.0.1");
+  open.push({ close: () => client.destroy() });
+  client.pause();
+  client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  while (slow.gone.length === 0) await nextTurn();
+  expect(slow.drops).toEqual(["http-slow-reader"]);
+  const silent = await serve(() => {}, { slow: { silentMs: 300 } });
+  await talk(silent.listener.local, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  expect(silent.drops).toEqual(["http-silent"]);
 });
 
 test("a client that pipelines gets its answers in order; a bad second request closes", async () => {
