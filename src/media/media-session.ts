@@ -189,19 +189,25 @@ export class MediaSession {
     return this.look().lastSeenMs;
   }
 
-  /** Beside that: whose packets were above the ceiling, null = nobody's. */
-  look(): { readonly lastSeenMs: number; readonly flooding: LegName | null } {
+  /** Beside that: packets of both sides so far; whose were above the ceiling, null = nobody's. */
+  look(): {
+    readonly lastSeenMs: number;
+    readonly packets: number;
+    readonly flooding: LegName | null;
+  } {
     let lastSeenMs = 0;
+    let packets = 0;
     let flooding: LegName | null = null;
     for (const stream of this.#streams.lines) {
       const counters = stream?.counters ?? null;
       if (counters === null) continue;
       for (const leg of ["outer", "inner"] as const) {
         lastSeenMs = Math.max(lastSeenMs, counters[leg].lastSeenMs);
+        packets += counters[leg].packets;
         if (counters[leg].drops[DROP.excess]! > 0) flooding ??= leg;
       }
     }
-    return { lastSeenMs, flooding };
+    return { lastSeenMs, packets, flooding };
   }
 
   snapshot(): SessionSnapshot {

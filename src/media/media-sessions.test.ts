@@ -128,6 +128,25 @@ test("both ways silent for 60 s is reported once, and again after packets came",
   expect(lab.silent.length).toBe(2);
 });
 
+test.each([3_600_000, -3_600_000])(
+  "a clock that is set by %d ms takes no call's ports",
+  async (ms) => {
+    const lab = new MediaLab();
+    const phone = await lab.peer(PHONE, 4000);
+    const { outer } = await answeredCall(lab.session(RTP), sdpOf(AT_PHONE));
+    await phone.send(rtpPacket(1), outer);
+    await lab.network.elapse(1500);
+    lab.network.clock.jump(ms);
+    await lab.network.elapse(1000);
+    expect([lab.silent.length, lab.sessions.status.streams]).toEqual([0, 1]);
+    // What is silent from then on is so after the same time as ever.
+    await lab.network.elapse(58_000);
+    expect(lab.silent.length).toBe(0);
+    await lab.network.elapse(5_000);
+    expect(lab.silent.length).toBe(1);
+  },
+);
+
 test("one way is enough: a caller who listens to a queue is not silent", async () => {
   const lab = new MediaLab();
   const instance = await lab.peer(INSTANCE, 12_000);

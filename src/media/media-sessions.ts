@@ -57,7 +57,8 @@ export type MediaStatus = {
   readonly drops: Readonly<Record<string, number>>;
 };
 
-type Watched = { isSilent: boolean; isFlooded: boolean; quietSinceMs: number };
+/** `quietMs`: looks without a packet more than the `packets` of before; a clock that is set makes no silence. */
+type Watched = { isSilent: boolean; isFlooded: boolean; quietMs: number; packets: number };
 
 export class MediaSessions {
   readonly #engine: MediaEngine;
@@ -105,8 +106,7 @@ export class MediaSessions {
     const full = this.#full(request.instance);
     const session = new MediaSession(request, this.#table, full);
     if (full !== null) return session;
-    const quietSinceMs = this.#clock.now();
-    this.#sessions.set(session, { isSilent: false, isFlooded: false, quietSinceMs });
+    this.#sessions.set(session, { isSilent: false, isFlooded: false, quietMs: 0, packets: 0 });
     this.#countInstance(request.instance, 1);
     this.#timer ??= this.#clock.after(SILENCE_TICK_MS, () => this.#watch());
     return session;
@@ -227,34 +227,32 @@ export class MediaSessions {
 
   #watch(): void {
     this.#timer = this.#clock.after(SILENCE_TICK_MS, () => this.#watch());
-    const now = this.#clock.now();
-    for (const [session, watched] of this.#sessions) this.#watchOne(session, watched, now);
+    for (const [session, watched] of this.#sessions) this.#watchOne(session, watched);
   }
 
   /** Ringing and hold may be silent for as long as they like. */
-  #watchOne(session: MediaSession, watched: Watched, now: number): void {
-    const { lastSeenMs, flooding } = session.look();
+  #watchOne(session: MediaSession, watched: Watched): void {
+    const { packets, flooding } = session.look();
     if (flooding !== null && !watched.isFlooded) this.#flooded(session, watched, flooding);
-    if (!session.isAnswered || session.isOnHold) {
-      watched.quietSinceMs = now;
-      return;
-    }
-    const since = Math.max(watched.quietSinceMs, lastSeenMs);
+    const isQuiet = session.isAnswered && !session.isOnHold && packets === watched.packets;
+    watched.quietMs = isQuiet ? watched.quietMs + SILENCE_TICK_MS : 0;
+    watched.packets = packets;
+    const { quietMs } = watched;
     const { mediaSilentMs, mediaTimeoutMs } = this.#options;
     const { callId, instance } = session.request;
-    if (now - since < mediaSilentMs) {
+    if (quietMs < mediaSilentMs) {
       watched.isSilent = false;
       return;
     }
     if (!watched.isSilent) {
       watched.isSilent = true;
       this.#count("media-silent");
-      this.#log.warn("media-silent", { callId, instance, silentMs: now - since });
+      this.#log.warn("media-silent", { callId, instance, silentMs: quietMs });
       this.#onSilent(session);
     }
-    if (now - since < mediaTimeoutMs) return;
+    if (quietMs < mediaTimeoutMs) return;
     this.#count("media-timeout");
-    this.#log.warn("media-timeout", { callId, instance, silentMs: now - since });
+    this.#log.warn("media-timeout", { callId, instance, silentMs: quietMs });
     session.giveUpPorts();
   }
 

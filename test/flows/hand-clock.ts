@@ -6,7 +6,7 @@
 
 import type { Clock, Timer } from "../../src/io/types.ts";
 
-type Pending = { readonly dueMs: number; readonly order: number; readonly fire: () => void };
+type Pending = { dueMs: number; readonly order: number; readonly fire: () => void };
 
 export class HandClock implements Clock {
   #nowMs: number;
@@ -52,6 +52,12 @@ export class HandClock implements Clock {
       next.fire();
     }
     this.#nowMs = targetMs;
+  }
+
+  /** Somebody sets the clock on the wall: what was to come in a second comes in a second. */
+  jump(ms: number): void {
+    this.#nowMs += ms;
+    for (const pending of this.#pending) pending.dueMs += ms;
   }
 
   #next(): Pending | undefined {
