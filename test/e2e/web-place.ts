@@ -41,7 +41,7 @@ export class WebPlace {
   /** `mycompany` and `other`, both behind a URL with the prefix taken off. */
   async start(
     proxy: object = {},
-    instance: object = {},
+    instance: object | ((urls: readonly string[]) => object) = {},
   ): Promise<{ reload(proxy: object): Promise<void> }> {
     const urls = [await this.#serve("mycompany"), await this.#serve("other")];
     const write = (more: object): void =>
@@ -53,7 +53,7 @@ export class WebPlace {
           ports: { web: 0, webHttp: 0 },
           ...more,
         },
-        { web: { url: urls[0] }, ...instance },
+        { web: { url: urls[0] }, ...(typeof instance === "function" ? instance(urls) : instance) },
         [
           { name: "other", address: this.at.pbx, sip: { port: 5070 }, web: { url: urls[1] } },
           { name: "off", enabled: false, address: this.at.pbx, sip: { port: 5080 } },

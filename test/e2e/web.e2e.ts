@@ -123,6 +123,33 @@ test("a WebSocket: first bytes, both ways, and either end ends it", async () => 
   await other.hearsEnd();
 });
 
+test("BOSH and WebSocket of XMPP go to the XMPP server, with the web pages off as well", async () => {
+  const place = new WebPlace();
+  await place.start(
+    { manageInstances: "off", allowXmpp: true, ports: { web: 0, webHttp: 0, xmpp: 0 } },
+    (urls) => ({
+      web: { url: urls[0] },
+      xmpp: { http: true, httpUrl: urls[1] },
+    }),
+  );
+  const body = "<body/>";
+  const headers = `Content-Length: ${body.length}\r\n`;
+  await place.asks("/mycompany/http-bind", { method: "POST", headers, body });
+  await place.asks("/http-bind", { method: "POST", headers, body, host: "mycompany.h.test" });
+  expect(statusOf(await place.asks("/mycompany/page"))).toBe(404);
+  expect(statusOf(await place.asks("/"))).toBe(404);
+  place.servers[1]?.on("upgrade", (request, socket) => {
+    const lines = ["HTTP/1.1 101 Go", "Connection: Upgrade", "Upgrade: websocket"];
+    socket.end(`${[...lines, "Sec-WebSocket-Protocol: xmpp"].join("\r\n")}\r\n\r\n${request.url}`);
+  });
+  const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: xmpp\r\n";
+  const client = await place.connects();
+  client.writes(`GET /mycompany/xmpp-websocket HTTP/1.1\r\nHost: ${FQDN}\r\n${upgrade}\r\n`);
+  expect(await client.hearsEnd()).toContain("Sec-WebSocket-Protocol: xmpp\r\n");
+  expect(client.heard).toEndWith("/xmpp-websocket");
+  expect(place.paths).toEqual(["other POST /http-bind", "other POST /http-bind"]);
+});
+
 test("events come as they are written; a client that goes away ends the request inside", async () => {
   const place = new WebPlace();
   await place.start();
