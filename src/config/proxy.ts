@@ -177,7 +177,7 @@ const phones = {
     .boolean()
     .default(false)
     .describe(
-      "Old phones may use TLS 1.0 and 1.1, which are broken; the status warns. Default false.",
+      "Old phones may use TLS 1.0, 1.1 and AES128-SHA, which are broken; the status warns. Default false.",
     ),
   shortExpires: z
     .boolean()

@@ -99,10 +99,14 @@ function warningsOf(core: Core, sources: Sources): readonly Warning[] {
   ];
 }
 
+/** Where what is old may come: XMPP clients are never that old. */
+const OLD_TLS_PORT = /^(?:sipTls|provisioningHttps|web)6?$/;
+
 /** TLS 1.0 and 1.1 (RFC 8996 forbids both) are in the operator's sight for as long as they are allowed. */
 function tls10Warning(core: Core, since: string): readonly Warning[] {
-  const { allowTls10, voipSip } = core.settings();
-  if (!allowTls10 || voipSip !== "tls") return [];
+  if (!core.settings().allowTls10) return [];
+  const open = core.entrances.flatMap(({ listening }) => Object.keys(listening));
+  if (!open.some((name) => OLD_TLS_PORT.test(name))) return [];
   return [{ code: "tls-1.0", text: "phones may use TLS 1.0 and 1.1, which are broken", since }];
 }
 
