@@ -79,6 +79,13 @@ test("a stranger never gets in, before the latch or after it", () => {
   expect(target(made)).toBe("203.0.113.9:61001");
 });
 
+test("nobody sends from port 0: it would be learnt, and nothing could go there", () => {
+  const made = latch({ learnsAnySource: true });
+  expect(accepted(made, "192.0.2.66", 0, 9)).toBe(0);
+  expect(accepted(made, SDP.address, 0, 9)).toBe(0);
+  expect([made.isFinal, target(made)]).toEqual([false, `${NAT}:4000`]);
+});
+
 test("by option any source is learnt, still after the better ones", () => {
   const made = latch({ learnsAnySource: true });
   expect(accepted(made, "192.0.2.66", 9, 4)).toBe(4);
@@ -124,6 +131,15 @@ test("after new SDP the old source stays in force when it goes on and 3 s pass",
   expect(made.isFinal).toBe(true);
   expect(accepted(made, NAT, 61_009, 100, 4000)).toBe(0);
   expect(target(made)).toBe("203.0.113.9:61001");
+});
+
+test("a clock that is set back does not leave learning open", () => {
+  const made = latch();
+  accepted(made, NAT, 5000, 5);
+  const soon = 10_000_000;
+  made.configure(rules(), soon);
+  accepted(made, NAT, 5000, 10, soon - 3_600_000);
+  expect(made.isFinal).toBe(true);
 });
 
 test("after new SDP a silent phone may come from elsewhere later than 3 s", () => {

@@ -67,7 +67,8 @@ export class Latch {
   /** Plain RTP: may this packet pass? Learns from it. `address` was already found to be allowed. */
   accept(address: string, port: number, nowMs: number): boolean {
     const rules = this.#rules;
-    if (rules === null) return false;
+    // Nothing can be sent to port 0.
+    if (rules === null || port === 0) return false;
     if (port === this.sourcePort && address === this.sourceAddress) {
       if (!this.isFinal) this.#confirm(nowMs);
       return true;
@@ -82,15 +83,21 @@ export class Latch {
 
   /** SRTP: an authentic packet, newer than all before it, came from here. */
   move(address: string, port: number): void {
-    if (this.#rules?.isHeld === true) return;
+    if (this.#rules?.isHeld === true || port === 0) return;
     this.#take(address, port, false);
   }
 
   /** SRTP: the source goes on after new SDP; what it said there was no news. */
   confirmAuthentic(nowMs: number): void {
-    if (this.#reopenedUntilMs === 0 || nowMs < this.#reopenedUntilMs) return;
+    if (this.#reopenedUntilMs === 0 || this.#isJustReopened(nowMs)) return;
     this.#reopenedUntilMs = 0;
     this.#aimAtSource();
+  }
+
+  /** Not so either when the clock was set back, which would leave learning open for hours. */
+  #isJustReopened(nowMs: number): boolean {
+    const leftMs = this.#reopenedUntilMs - nowMs;
+    return leftMs > 0 && leftMs <= REOPENED_MS;
   }
 
   #targetAfterNewRules(rules: LatchRules, isSignalledNew: boolean): Endpoint | null {
@@ -108,8 +115,8 @@ export class Latch {
     if (this.#rules?.isHeld === true) return;
     const isReopened = this.#reopenedUntilMs !== 0;
     const rank = this.#rank(this.sourceAddress, this.sourcePort);
-    if (rank !== 0 && (this.#packets < PACKETS_UNTIL_FINAL || nowMs < this.#reopenedUntilMs))
-      return;
+    const isEarly = this.#packets < PACKETS_UNTIL_FINAL || this.#isJustReopened(nowMs);
+    if (rank !== 0 && isEarly) return;
     this.isFinal = true;
     this.#reopenedUntilMs = 0;
     if (isReopened) this.#aimAtSource();
@@ -120,7 +127,7 @@ export class Latch {
     if (!this.isLatched) return true;
     const isReopened = this.#reopenedUntilMs !== 0;
     if (isReopened && !this.#isSourceHeard) return true;
-    if (isReopened && nowMs >= this.#reopenedUntilMs) return false;
+    if (isReopened && !this.#isJustReopened(nowMs)) return false;
     return rank < this.#rank(this.sourceAddress, this.sourcePort);
   }
 

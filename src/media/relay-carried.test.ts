@@ -163,6 +163,20 @@ test("a fax never leaves on a leg that carries audio", () => {
   expect(dropsOf(stream.inner)).toEqual({ "not-open": 1 });
 });
 
+test("audio that was on its way when the fax began does not leave in the clear", () => {
+  const key: LegCrypto = { suite: SUITE, key: keyOf(1), mki: new Uint8Array(0) };
+  open(outer("rtp", { inbound: key, outbound: key }), inner("rtp"));
+  const speech = rtpPacket(1);
+  expect(at(stream.inner, "rtp", speech, [INSTANCE, 12_000])?.bytes).not.toEqual(speech);
+  open(outer("udptl"), inner("udptl"));
+  expect(at(stream.inner, "rtp", rtpPacket(2), [INSTANCE, 12_000])).toBeNull();
+  expect(at(stream.inner, "rtp", FAX, [INSTANCE, 12_000])?.bytes).toEqual(FAX);
+  expect(dropsOf(stream.inner)).toEqual({ "not-open": 1 });
+  open(outer("udptl"), inner("rtp"));
+  expect(at(stream.inner, "rtp", rtpPacket(3), [INSTANCE, 12_000])).toBeNull();
+  expect(at(stream.inner, "rtcp", REPORT, [INSTANCE, 12_001])).toBeNull();
+});
+
 test("audio goes on under the key and counter it had when the fax is over", () => {
   const key: LegCrypto = { suite: SUITE, key: keyOf(1), mki: new Uint8Array(0) };
   const audio = outer("rtp", { inbound: key, outbound: null });

@@ -4,7 +4,15 @@
  * reason. Order of the checks: source, header, ceiling, replay, authentication, decryption, latch.
  * Each leg has RTCP at its own port or at that of RTP (RFC 5761), whatever the other does.
  */
-import { isRtcp, isRtp, payloadType, rtpHeaderBytes, sequenceNumber, ssrc } from "../rtp/packet.ts";
+import {
+  isRtcp,
+  isRtp,
+  payloadType,
+  rtcpSsrc,
+  rtpHeaderBytes,
+  sequenceNumber,
+  ssrc,
+} from "../rtp/packet.ts";
 import { packetScratch } from "../rtp/packet-scratch.ts";
 import { DROP, DROP_REASONS } from "./counters.ts";
 import type { LegSettings } from "./engine.ts";
@@ -158,6 +166,7 @@ export class Relay {
     const isSource = port === latch.sourcePort && address === latch.sourceAddress;
     const refused = this.#checkSource(leg, leg.rtp, isSource, address, port);
     if (refused >= 0) return this.drop(leg, refused);
+    if (isLeftOver(leg, packet, length)) return this.drop(leg, DROP["not-open"]);
     leg.counters.packets++;
     leg.counters.octets += length;
     leg.counters.lastSeenMs = this.#nowMs;
@@ -270,6 +279,7 @@ export class Relay {
     leg.reception.note(packet, this.arrivalMs, leg.msPerTick);
     const { peer } = leg;
     if (peer.rtp.latch.targetPort === 0) return this.#dropUnsendable(peer);
+    if (peer.isUdptl) return this.drop(peer, DROP["not-open"]);
     this.isForRtcpPort = false;
     if (peer.outbound === null) return this.#emit(packet, length);
     packetScratch.load(packet, length);
@@ -284,6 +294,7 @@ export class Relay {
     leg.reports.note(packet, length, this.arrivalMs, peer);
     const { latch } = peer.isMux ? peer.rtp : peer.rtcp;
     if (latch.targetPort === 0) return this.#dropUnsendable(peer);
+    if (peer.isUdptl) return this.drop(peer, DROP["not-open"]);
     this.isForRtcpPort = !peer.isMux;
     if (peer.outbound === null) return this.#emit(packet, length);
     packetScratch.load(packet, length);
@@ -302,6 +313,13 @@ export class Relay {
     else this.output = packet.length === length ? packet : packet.subarray(0, length);
     return length;
   }
+}
+
+/** Audio that was on its way when the fax began: it would leave in the clear where SRTP was promised. */
+function isLeftOver(leg: RelayLeg, packet: Uint8Array, length: number): boolean {
+  const { ssrc: heard } = leg;
+  if (isRtp(packet, length)) return ssrc(packet) === heard;
+  return isRtcp(packet, length) && rtcpSsrc(packet) === heard;
 }
 
 function foreign(leg: RelayLeg, reason: "foreign-source" | "excess"): number {
