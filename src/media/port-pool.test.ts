@@ -63,3 +63,12 @@ test("a pair that nobody was ever told to use with success is free at once, with
   expect([ports.inUse, ports.resting]).toEqual([0, 0]);
   expect(ports.take()).toBe(30_000);
 });
+
+test("a clock that is set back holds no pair for longer than its rest", () => {
+  const { ports, clock } = pool(30_000, 30_003);
+  ports.giveBack(ports.take()!, { rests: true });
+  clock.jump(-3_600_000);
+  ports.giveBack(ports.take()!, { rests: true });
+  clock.advance(30_000);
+  expect(takeAll(ports)).toEqual([30_000, 30_002]);
+});

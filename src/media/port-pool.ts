@@ -70,9 +70,13 @@ export class PortPool {
 
   #wake(): void {
     const now = this.#clock.now();
+    // One that would rest for longer went to rest before the clock was set back.
+    const latestMs = now + this.#restMs();
     let awake = 0;
-    while (awake < this.#resting.length && this.#resting[awake]!.freeAtMs <= now) {
-      this.#free.push(this.#resting[awake++]!.rtpPort);
+    for (; awake < this.#resting.length; awake++) {
+      const { rtpPort, freeAtMs } = this.#resting[awake]!;
+      if (freeAtMs > now && freeAtMs <= latestMs) break;
+      this.#free.push(rtpPort);
     }
     if (awake > 0) this.#resting = this.#resting.slice(awake);
   }
