@@ -1,6 +1,6 @@
 /**
- * The benches beside peers: relay (rtpengine), SIP (Kamailio, Kamailio with rtpengine), memory; and what has no
- * peer: a storm of registrations, the stall of the loop while media runs. Started by
+ * The benches beside peers: relay and its highest rates (rtpengine), SIP (Kamailio, Kamailio with rtpengine),
+ * memory, XMPP (haproxy), web (nginx, haproxy); and what has no peer: a storm of registrations, the stall of the loop while media runs. Started by
  * run.sh in a network namespace with the tree of peers mounted; arguments name the parts to run (all).
  */
 import { randomBytes } from "node:crypto";
@@ -12,6 +12,8 @@ import { printTable } from "./report.ts";
 import { sipBench } from "./sip.ts";
 import { stallBench } from "./stall.ts";
 import { stormBench } from "./storm.ts";
+import { webBench } from "./web.ts";
+import { xmppBench } from "./xmpp.ts";
 
 const isQuick = process.env["QUICK"] === "1";
 const rounds = isQuick ? 1 : 3;
@@ -37,6 +39,13 @@ try {
     await ratesBench({ identity, untilMs: performance.now() + RATES_MS });
   }
   if (wants("memory")) await memoryBench(identity, isQuick ? 2000 : 5000);
+  if (wants("xmpp")) {
+    await xmppBench(identity, { clients: 2000, mib: isQuick ? 256 : 1024, rounds });
+  }
+  if (wants("web")) {
+    const [seconds, sockets] = isQuick ? [3, 1000] : [5, 2000];
+    await webBench(identity, { rounds: Math.min(rounds, 2), seconds, sockets });
+  }
   if (wants("storm")) await stormBench(identity, isQuick ? 2000 : 10_000);
   if (wants("stall")) await stallBench(identity, isQuick ? 5 : 20);
   if (wants("sip")) {

@@ -29,6 +29,8 @@ export type PequodOptions = {
   readonly isRealTime: boolean;
   /** Left out: auto. */
   readonly mediaEngine?: "native" | "loop";
+  /** XMPP clients are served; left out: not. */
+  readonly isXmpp?: boolean;
 };
 
 /** What ends a call, or its flood of calls, at ordinary settings is set out of the way. */
@@ -51,6 +53,7 @@ const LIMITS = {
   instanceCallsPerSecond: 1_000_000,
   userCalls: 1_000_000,
   ringingPerAddress: 1_000_000,
+  xmppClientsPerAddress: 1_000_000,
 };
 
 function configuration(o: PequodOptions): object {
@@ -69,7 +72,7 @@ function configuration(o: PequodOptions): object {
         mediaEngine: o.mediaEngine ?? "auto",
         rtpPorts: { from: 20_000, to: 39_999 },
         phoneProvisioning: "off",
-        allowXmpp: false,
+        allowXmpp: o.isXmpp ?? false,
         manageInstances: "off",
         inside: { address: o.addresses.inner, rtpPorts: { from: 40_000, to: 59_999 } },
         limits: LIMITS,

@@ -2,7 +2,7 @@
 # make bench: the micro benches; as root also the benches beside rtpengine and Kamailio of the lab's tree, in a
 # network namespace of their own. One JSON line for each result, a short table at the end. QUICK=1: fewer
 # rounds, no search for the highest rates. Arguments: only these parts (micro provisioning
-# relay rates sip memory storm stall); the first two need no root.
+# relay rates sip memory xmpp web storm stall); the first two need no root.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 cd "$here/../.."
