@@ -32,7 +32,7 @@ export class CallHistory {
     if (report.streams.length === 0) return null;
     const { code } = report.diagnosis[0]!;
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
-    this.#ended.push(report);
+    this.#ended.push(copyOf(report));
     // Cut in larger pieces: one by one, each end of a call would move all the others.
     if (this.#ended.length >= 2 * this.#limit()) this.#ended = this.#latest();
     return report;
@@ -64,6 +64,11 @@ function isWanted(
   text: string,
 ): boolean {
   return [callId, instance, from, to].some((one) => one?.toLowerCase().includes(text) === true);
+}
+
+/** With texts of its own: a piece of a message keeps all of the message. */
+function copyOf(report: CallReport): CallReport {
+  return JSON.parse(JSON.stringify(report));
 }
 
 /** `reason` null: it runs. */
