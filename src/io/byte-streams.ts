@@ -19,8 +19,8 @@ import type {
 import { listenError } from "./udp.ts";
 
 /**
- * As much as one read can bring: what has been read for a peer that takes nothing waits with us. The kernel
- * gives twice of it, its own book-keeping included.
+ * What has been read for a peer that takes nothing waits with us: one read, and what Node lets wait before it
+ * says so (16 KiB), 64 KiB together. The kernel gives twice of what is asked for.
  */
 const RECEIVE_BUFFER_BYTES = 24_576;
 
@@ -64,7 +64,9 @@ class SocketStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#socket.writable ? this.#socket.write(bytes) : true;
+    if (!this.#socket.writable || this.#socket.write(bytes)) return true;
+    // Node looks at how much it was, not at what the kernel has left of it.
+    return this.#socket.writableLength === 0;
   }
 
   pause(): void {
