@@ -11,6 +11,8 @@ import { type Site, type View, viewOf } from "./view.ts";
 /** Tens of thousands may run: the filter finds those that are not shown. */
 const MOST_SHOWN = 200;
 const NONE = "–";
+/** Of the table of calls. */
+const COLUMNS = 6;
 
 function duration(seconds: number): string {
   const two = (part: number): string => String(part).padStart(2, "0");
@@ -83,13 +85,17 @@ function StreamFigures({ view, stream }: { view: View; stream: StreamReport }) {
   );
 }
 
+/** Below the call, as wide as the table: the figures of both legs need the room. */
 function Diagnosis({ view, call }: { view: View; call: CallReport }) {
   const { t, language } = view;
   const { diagnosis, streams, callId, reason } = call;
+  const words = diagnosis.map((finding) => findingText(language, finding)).join(" · ");
   return (
-    <td>
+    <td colspan={COLUMNS}>
       <details>
-        <summary>{diagnosis.map((finding) => findingText(language, finding)).join(" · ")}</summary>
+        <summary>
+          {t("call.diagnosis")}: {words}
+        </summary>
         <p class="hint">
           Call-ID {callId}
           {reason !== null && ` · ${t("call.reason", { reason })}`}
@@ -106,20 +112,24 @@ function CallRow({ view, call }: { view: View; call: CallReport }) {
   const { t } = view;
   const { begun, ended, instance, from, to, seconds, streams } = call;
   return (
-    <tr>
-      <td>
-        <Time iso={begun} />
-      </td>
-      <td>{instance}</td>
-      <td>{`${from ?? "?"} → ${to ?? "?"}`}</td>
-      <td class="number">
-        {duration(seconds)}
-        {ended === null && ` ${t("call.running")}`}
-      </td>
-      <Diagnosis view={view} call={call} />
-      <td class="number">{worstMos(streams, "phone")}</td>
-      <td class="number">{worstMos(streams, "instance")}</td>
-    </tr>
+    <>
+      <tr class="with-next">
+        <td>
+          <Time iso={begun} />
+        </td>
+        <td>{instance}</td>
+        <td>{`${from ?? "?"} → ${to ?? "?"}`}</td>
+        <td class="number">
+          {duration(seconds)}
+          {ended === null && ` ${t("call.running")}`}
+        </td>
+        <td class="number">{worstMos(streams, "phone")}</td>
+        <td class="number">{worstMos(streams, "instance")}</td>
+      </tr>
+      <tr>
+        <Diagnosis view={view} call={call} />
+      </tr>
+    </>
   );
 }
 
@@ -134,7 +144,6 @@ function CallTable({ view, calls }: { view: View; calls: readonly CallReport[] }
             <th>{t("call.instance")}</th>
             <th>{t("call.who")}</th>
             <th class="number">{t("call.duration")}</th>
-            <th>{t("call.diagnosis")}</th>
             <th class="number">{t("call.mos-phone")}</th>
             <th class="number">{t("call.mos-instance")}</th>
           </tr>
