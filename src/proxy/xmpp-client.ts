@@ -30,6 +30,8 @@ export type XmppClientOptions = {
   /** One more of that instance has room. */
   hasRoom(instance: Instance): boolean;
   count(reason: string): void;
+  /** What it found of its instance; null = the instance answered. */
+  found(instance: Instance, problem: string | null): void;
   closed(client: XmppClient): void;
 };
 
@@ -209,8 +211,7 @@ export class XmppClient {
   }
 
   #unreachable(reason: string): void {
-    const instance = this.#instance?.name;
-    this.#o.log.debug("xmpp-instance-unreachable", { instance, reason });
+    if (this.#instance !== null && !this.#isOver) this.#o.found(this.#instance, reason);
     this.#refuse("remote-connection-failed", "instance-unreachable");
   }
 
@@ -237,7 +238,8 @@ export class XmppClient {
     inside.resume();
   }
 
-  #answered(answer: Answer, inside: ByteStream, { config }: Instance): void {
+  #answered(answer: Answer, inside: ByteStream, instance: Instance): void {
+    const { config } = instance;
     if (answer.kind === "broken") return this.#unreachable("it speaks no XMPP");
     if (answer.kind === "features") {
       const { startTls, mechanisms } = answer.offer;
@@ -246,6 +248,7 @@ export class XmppClient {
       }
     }
     this.#deadline?.cancel();
+    this.#o.found(instance, null);
     inside.pause();
     const { traffic } = this.#o;
     const closed = (): void => this.#closed();

@@ -38,6 +38,8 @@ export class Xmpp implements Entrance {
   readonly #o: XmppOptions;
   readonly #clients = new Set<XmppClient>();
   readonly #perSource = new Map<string, number>();
+  /** Instances whose XMPP server did not answer last time, by name, with what was told of it. */
+  readonly #failed = new Map<string, string>();
   readonly #listeners: Listeners<StreamListener>;
   readonly #forClients: XmppClientOptions;
   #sweep: Timer | null = null;
@@ -51,6 +53,7 @@ export class Xmpp implements Entrance {
       limits: () => o.settings().limits,
       fqdn: () => o.settings().fqdn,
       hasRoom: (instance) => this.#hasRoom(instance),
+      found: (instance, problem) => this.#found(instance.name, problem),
       closed: (client) => this.#forget(client),
     };
   }
@@ -104,6 +107,7 @@ export class Xmpp implements Entrance {
   }
 
   endOthers(instances: ReadonlySet<string>): void {
+    for (const name of this.#failed.keys()) if (!instances.has(name)) this.#failed.delete(name);
     for (const client of this.#clients) {
       const { instance } = client;
       if (instance !== null && !instances.has(instance.name)) client.end("host-unknown");
@@ -165,6 +169,19 @@ export class Xmpp implements Entrance {
     let others = 0;
     for (const client of this.#clients) if (client.instance === instance) others++;
     return others <= this.#o.settings().limits.xmppClientsPerInstance;
+  }
+
+  /** Told when it changes: a server that is down has a hundred clients that come again and again. */
+  #found(instance: string, problem: string | null): void {
+    const before = this.#failed.get(instance) ?? null;
+    if (before === problem) return;
+    if (problem === null) {
+      this.#failed.delete(instance);
+      this.#o.log.info("xmpp-instance-answers", { instance });
+    } else {
+      this.#failed.set(instance, problem);
+      this.#o.log.warn("xmpp-instance-failed", { instance, reason: problem });
+    }
   }
 
   #forget(client: XmppClient): void {

@@ -53,6 +53,8 @@ export type XmppPlaceOptions = {
 export class XmppPlace {
   readonly clock = new HandClock();
   readonly drops: Record<string, number> = {};
+  /** Lines of the log. */
+  readonly logged: string[] = [];
   readonly service: Xmpp;
   readonly instance: XmppInstance;
   readonly #config: ProxyConfig;
@@ -62,7 +64,11 @@ export class XmppPlace {
     this.instance = instance;
     this.service = new Xmpp({
       world: { ...realWorld, clock: this.clock },
-      log: makeLog({ write: () => {}, minimum: "error", journal: false }),
+      log: makeLog({
+        write: (line) => this.logged.push(line.trimEnd()),
+        minimum: "info",
+        journal: false,
+      }),
       instances,
       admission: { connects: () => true, isTrusted: () => false },
       settings: () => config,

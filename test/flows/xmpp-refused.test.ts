@@ -233,6 +233,23 @@ describe("an instance", () => {
     });
   }
 
+  test("that does not answer is logged once, and so is that it answers again", async () => {
+    const place = await open();
+    for (let times = 0; times < 3; times++) {
+      const client = await place.secured();
+      client.says(OPENING("mycompany"));
+      const pbx = await place.instance.accepts();
+      await pbx.hears(OPENING("mycompany"));
+      pbx.closes();
+      await told(client);
+    }
+    expect(place.logged).toEqual([
+      'warn xmpp-instance-failed instance=mycompany reason="closed without an answer"',
+    ]);
+    await place.spliced();
+    expect(place.logged.slice(1)).toEqual(["info xmpp-instance-answers instance=mycompany"]);
+  });
+
   test("that is down, or says nothing, is told as remote-connection-failed", async () => {
     const place = await open();
     const mute = await place.secured();
