@@ -2,7 +2,8 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { statusSockets } from "./status.ts";
+import { statusOf } from "../../test/flows/admin-place.ts";
+import { formatStatus, statusSockets } from "./status.ts";
 
 const place = mkdtempSync(join(tmpdir(), "pequod-status-"));
 afterAll(() => rmSync(place, { recursive: true }));
@@ -29,4 +30,21 @@ test("the appliance's own folder stands for its units too", () => {
 
 test("a folder that is not there or may not be read has none", () => {
   expect(statusSockets(join(place, "nowhere"), place)).toEqual([]);
+});
+
+test("chat, web and provisioning are told beside SIP and media", () => {
+  const instance = {
+    ...{ reachable: true, reason: null, targets: [], dns: null, routing: "path" as const },
+    ...{ routingReason: "", flows: 0, sessions: 0, requests: 0, dialogs: 0, bans: 0 },
+    xmppClients: 2,
+  };
+  const text = formatStatus({
+    ...statusOf("dmz"),
+    xmpp: { clients: 3, fromClients: 1000, toClients: 2000 },
+    http: { requests: 7 },
+    instances: { mycompany: instance },
+  });
+  expect(text).toContain("\n  xmpp: 3 clients, 1000 bytes from clients, 2000 to them\n");
+  expect(text).toContain("\n  http: 7 requests");
+  expect(text).toMatch(/instance mycompany: reachable,.* 2 XMPP clients/);
 });

@@ -49,13 +49,13 @@ function formatBan({ address, user, reason, until }: ProxyStatus["bans"][number]
   return `  banned until ${until}: ${who} (${reason})`;
 }
 
-function formatStatus(status: ProxyStatus): string {
-  const { sip, media } = status;
+export function formatStatus(status: ProxyStatus): string {
+  const { sip, media, http, xmpp } = status;
   const ports = Object.entries(status.listening).map(([name, at]) => `${name} ${at}`);
   const instances = Object.entries(status.instances).map(([name, one]) => {
     const reach = one.reachable === null ? "not tried yet" : one.reachable ? "reachable" : "DOWN";
     const why = one.reason === null ? "" : ` (${one.reason})`;
-    return `  instance ${name}: ${reach}${why}, ${one.flows} phones, ${one.sessions} calls, ${one.dialogs} dialogs, ${one.requests} open requests, ${one.bans} banned users, ${one.routing} mode (${one.routingReason})`;
+    return `  instance ${name}: ${reach}${why}, ${one.flows} phones, ${one.sessions} calls, ${one.dialogs} dialogs, ${one.requests} open requests, ${one.xmppClients} XMPP clients, ${one.bans} banned users, ${one.routing} mode (${one.routingReason})`;
   });
   const ended = Object.entries(status.calls.ended).map(([code, count]) => `${code} ${count}`);
   const drops = Object.entries(status.drops).map(([reason, count]) => `${reason} ${count}`);
@@ -64,6 +64,8 @@ function formatStatus(status: ProxyStatus): string {
     `  listening: ${ports.join(", ")}`,
     `  sip: ${sip.connections} connections, ${sip.flows} registered, ${sip.dialogs} dialogs, ${sip.transactions} transactions`,
     `  media: ${media.sessions} sessions, ports ${media.portsInUse} in use, ${media.portsResting} resting, ${media.portsTotal} in all`,
+    `  xmpp: ${xmpp.clients} clients, ${xmpp.fromClients} bytes from clients, ${xmpp.toClients} to them`,
+    `  http: ${http.requests} requests (provisioning, web, REST)`,
     ...instances,
     ...status.bans.slice(0, BANS_SHOWN).map(formatBan),
     ...(status.bans.length > BANS_SHOWN

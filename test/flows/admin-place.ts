@@ -23,7 +23,7 @@ type Json = any;
 const START_MS = Date.UTC(2026, 0, 2);
 const PASSWORD = "eight or more";
 
-function statusOf(name: string): ProxyStatus {
+export function statusOf(name: string): ProxyStatus {
   return {
     proxy: name,
     state: "running",
