@@ -4,6 +4,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import { coversName } from "../config/certificate-facts.ts";
 import type { ProxyConfig } from "../config/config.ts";
 import { opensWeb } from "../config/opens-web.ts";
 import { sourceOf } from "../config/source.ts";
@@ -251,7 +252,7 @@ export class Web implements Entrance {
   #covers(name: string): boolean {
     const known = this.#covered.get(name);
     if (known !== undefined) return known;
-    const covers = this.#certificate.checkHost(name) !== undefined;
+    const covers = coversName(this.#o.identity().certificatePem, name);
     if (this.#covered.size >= COVERED_MOST) this.#covered.clear();
     this.#covered.set(name, covers);
     return covers;
