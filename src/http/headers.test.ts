@@ -37,9 +37,22 @@ test("hop by hop lines end here, those that Connection names too, but none that 
   expect(requestHeaders(headers, client, "inside")).toEqual([...kept, ...added]);
 });
 
+test("a coding that Connection names still frames the body: else the body would be the next request", () => {
+  const headers = ["Connection", "keep-alive, Transfer-Encoding", "Transfer-Encoding", "chunked"];
+  const kept = ["Host", "h.test", "Transfer-Encoding", "chunked"];
+  expect(requestHeaders(headers, client, null)).toEqual([...kept, ...added]);
+});
+
 test("nothing the client says of where it comes from, or of another path, stays", () => {
   const names = [
-    ...["X-Forwarded-For", "x-forwarded-HOST", "X_Forwarded_For", "Forwarded", "X-Real-IP"],
+    ...[
+      "X-Forwarded-For",
+      "x-forwarded-HOST",
+      "X_Forwarded_For",
+      "X.Real.IP",
+      "Forwarded",
+      "X-Real-IP",
+    ],
     ...[
       "X-Original-URL",
       "X-Rewrite-URL",
@@ -81,7 +94,20 @@ test("a change of protocol has its two lines, and no other of Connection", () =>
 test("of a response what takes hold of the whole origin does not pass", () => {
   const headers = [
     ...["Content-Encoding", "gzip", "Strict-Transport-Security", "max-age=1", "Alt-Svc", "h3=:1"],
-    ...["Service-Worker-Allowed", "/", "Clear-Site-Data", "*", "Connection", "X-Hop", "X-Hop", "1"],
+    ...[
+      "Service-Worker-Allowed",
+      "/",
+      "Clear-Site-Data",
+      "*",
+      "NEL",
+      "{}",
+      "Report-To",
+      "{}",
+      "Connection",
+      "X-Hop",
+      "X-Hop",
+      "1",
+    ],
     ...["Transfer-Encoding", "chunked", "Set-Cookie", "a", "set-cookie", "b"],
   ];
   const out = responseHeaders(headers, (name, value) =>

@@ -20,12 +20,24 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ]);
 
-/** What Connection names is taken off, but for what frames or addresses a message. */
-const NEVER_NAMED = new Set(["host", "content-length", "content-type", "authorization", "cookie"]);
+/**
+ * What Connection names is taken off, but for what frames or addresses a message: a body that went on without
+ * its framing would be read as the next request.
+ */
+const NEVER_NAMED = new Set([
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "content-type",
+  "authorization",
+  "cookie",
+]);
 
 /** Believed by applications as if it came from us, or read in place of the path that was judged. */
 const OURS =
   /^(?:x-forwarded-.*|x-forwarded|forwarded|forwarded-for|x-real-ip|x-client-ip|client-ip|true-client-ip|x-cluster-client-ip|x-remote-.*|remote-addr|remote-user|x-original-.*|x-rewrite-.*|x-http-destinationurl|x-proxy-url|x-host|proxy|via|expect|strict-transport-security)$/;
+
+const NO_LETTER = /[^a-z0-9-]/g;
 
 /** Of a response, what takes hold of the whole origin, which instances may share, or names another server. */
 const OF_ORIGIN = new Set([
@@ -34,6 +46,9 @@ const OF_ORIGIN = new Set([
   "clear-site-data",
   "service-worker-allowed",
   "public-key-pins",
+  // Network error logging tells its collector the URLs of all others of the origin, too.
+  "nel",
+  "report-to",
 ]);
 
 export type ClientSide = {
@@ -67,8 +82,8 @@ export function requestHeaders(
     const lower = name.toLowerCase();
     if (lower === "host" || named.has(lower)) continue;
     if (lower === "transfer-encoding") out.push(name, "chunked");
-    // CGI makes no difference between "_" and "-".
-    if (HOP_BY_HOP.has(lower) || OURS.test(lower.replaceAll("_", "-"))) continue;
+    // CGI makes no difference between "_" or "." and "-".
+    if (HOP_BY_HOP.has(lower) || OURS.test(lower.replace(NO_LETTER, "-"))) continue;
     out.push(name, headers[at + 1]!);
   }
   return [...out, ...forwarding(client)];

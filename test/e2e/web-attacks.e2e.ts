@@ -72,6 +72,20 @@ test("framing that could be read in two ways is 400 and closed; what is behind i
   expect(drops.drops?.["http-malformed"]).toBeGreaterThan(20);
 });
 
+test("a body stays one, whatever Connection names", async () => {
+  const place = new WebPlace();
+  await place.start({ manageInstances: "rest" });
+  const hidden = "GET /ui HTTP/1.1\r\nHost: inside\r\n\r\n";
+  const body = `${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`;
+  for (const method of ["GET", "DELETE", "POST"]) {
+    const head = `${method} /mycompany/services/x HTTP/1.1\r\nHost: ${FQDN}\r\n`;
+    const framing = "Connection: close, transfer-encoding\r\nTransfer-Encoding: chunked\r\n\r\n";
+    expect(await place.says(head + framing + body)).toContain("path /services/x");
+    expect(await place.asks("/mycompany/services/next")).toContain("path /services/next");
+  }
+  expect(place.paths.filter((path) => path.includes("/ui"))).toEqual([]);
+});
+
 /** Targets that lead out of `/mycompany/services` for one reader or another. */
 const TRICKS = [
   "/mycompany/services/../ui",
