@@ -83,9 +83,9 @@ async function attacked(mode: Mode): Promise<void> {
   await lab.portsAreFree();
   expect([stranger.received, insider.received]).toEqual([0, 0]);
   const counted = (reason: string) => (after[reason] ?? 0) - (before[reason] ?? 0);
-  // 50 packets a second from each of the two for three seconds.
-  expect(counted("foreign-source")).toBeGreaterThan(mode.reason === "auth" ? 100 : 200);
-  if (mode.reason === "auth") expect(counted("auth")).toBeGreaterThan(100);
+  // 50 packets a second from each of the two for three seconds, on a machine with nothing else to do.
+  expect(counted("foreign-source")).toBeGreaterThan(50);
+  expect(counted(mode.reason)).toBeGreaterThan(50);
   const toInstance = (await inside.stop()).filter(({ from }) => from === INSIDE);
   await outside.stop();
   if (mode.instance === "mycompany") expectOnlyItsTone(toInstance, phone.hz);
