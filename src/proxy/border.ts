@@ -75,7 +75,7 @@ export class Border {
     const recorded = this.#record(request, o, o.inside);
     for (const route of o.hidden) request.headers.append("route", route);
     request.uri = requestUriInside(request.uri, o.inside.transport);
-    this.#fromPhone(request, o);
+    this.#fromPhone(request, request.method, o);
     this.#tellSource(request, o);
     return (response) => {
       this.#recordBack(response, o, recorded, outside());
@@ -100,7 +100,7 @@ export class Border {
     this.#fromInstance(request, request.method, o, outside);
     return (response) => {
       this.#recordBack(response, o, recorded, o.inside);
-      this.#fromPhone(response, o);
+      this.#fromPhone(response, request.method, o);
       restoreEnds(response, request, received);
       return response;
     };
@@ -194,7 +194,7 @@ export class Border {
     }
   }
 
-  #fromPhone(message: SipMessage, o: Passage): void {
+  #fromPhone(message: SipMessage, method: string, o: Passage): void {
     const { transport } = o.inside;
     const isDialogs = message.kind === "request" || message.status < 300;
     const left = { masks: MOST_MASKS };
@@ -203,6 +203,8 @@ export class Border {
       return toInside(this.masks.openAll(uri, o.instance.tag, left), null, transport);
     };
     changeContacts(message, inside, "passes");
+    // The instance may know a call where we do not: it would send its media wherever the phone says.
+    if (o.call === null && NEGOTIATING.has(method)) removeSdp(message);
     this.#inward(message, o, left);
   }
 
