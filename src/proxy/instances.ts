@@ -30,6 +30,8 @@ export type Instance = {
   routingReason: string;
   /** One target is; null = not known yet. */
   reachable: boolean | null;
+  /** When `reachable` became what it is. */
+  reachableSinceMs: number;
   reason: string | null;
   /** SRV records named its targets last time. */
   isService: boolean;
@@ -234,6 +236,7 @@ export class Instances {
       addresses: [],
       insideAddress: null,
       reachable: null,
+      reachableSinceMs: this.#clock.now(),
       reason: null,
       isService: false,
       lookedUpAtMs: 0,
@@ -306,9 +309,10 @@ export class Instances {
 
   /** One that comes and goes does not fill the log: what it is told is what has lasted. */
   #state(instance: Instance, reachable: boolean | null, reason: string | null): void {
+    const now = this.#clock.now();
+    if (instance.reachable !== reachable) instance.reachableSinceMs = now;
     instance.reachable = reachable;
     instance.reason = reason;
-    const now = this.#clock.now();
     if (reachable === null || reachable === instance.told) return;
     if (instance.told !== null && now - instance.toldAtMs < TOLD_LEAST_MS) return;
     instance.told = reachable;

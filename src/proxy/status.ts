@@ -85,10 +85,10 @@ function warningsOf(core: Core, sources: Sources): readonly Warning[] {
   const since = new Date(sources.sinceMs).toISOString();
   const unreachable = core.instances.all
     .filter((instance) => instance.reachable === false)
-    .map(({ name, reason }) => ({
+    .map(({ name, reason, reachableSinceMs }) => ({
       code: "instance-unreachable",
       text: `${name}: ${reason ?? "no answer"}`,
-      since,
+      since: new Date(reachableSinceMs).toISOString(),
     }));
   return [
     ...sources.warnings.all,

@@ -185,6 +185,18 @@ describe("what the check says", () => {
     expect(problemText("de", "$& and $1 of nobody")).toBe("$& and $1 of nobody");
     expect(problemText("en", "must be at most 65535")).toBe("must be at most 65535");
   });
+
+  test("is told of what was tried and failed, too, without words of the operating system", () => {
+    const refused = "pbx: connect ECONNREFUSED 10.0.3.150:5060";
+    expect(problemText("en", refused)).toBe(
+      "pbx: nothing listens at 10.0.3.150:5060 (connection refused)",
+    );
+    expect(problemText("de", refused)).toBe(
+      "pbx: unter 10.0.3.150:5060 läuft kein Dienst (Verbindung abgelehnt)",
+    );
+    expect(problemText("de", "pbx: no answer to OPTIONS")).toBe("pbx: keine Antwort auf OPTIONS");
+    expect(problemText("de", "it refuses this domain")).toStartWith("weist diese Domain ab");
+  });
 });
 
 test("a default is told as the page shows it", () => {

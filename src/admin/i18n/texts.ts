@@ -12,6 +12,7 @@ import labelsEn from "./labels.en.json" with { type: "json" };
 import optionsDe from "./options.de.json" with { type: "json" };
 import optionsEn from "./options.en.json" with { type: "json" };
 import problemsDe from "./problems.de.json" with { type: "json" };
+import problemsEn from "./problems.en.json" with { type: "json" };
 import textsDe from "./texts.de.json" with { type: "json" };
 import textsEn from "./texts.en.json" with { type: "json" };
 
@@ -85,14 +86,22 @@ function patternOf([english, text]: readonly [string, string]): Pattern {
 
 /** Patterns with fewer holes first: they say more. */
 const holes = (text: string): number => text.split("{}").length;
-const PROBLEMS_DE: readonly Pattern[] = Object.entries(problemsDe)
-  .sort(([a], [b]) => holes(a) - holes(b) || b.length - a.length)
-  .map(patternOf);
+const patterns = (table: Table): readonly Pattern[] =>
+  Object.entries(table)
+    .sort(([a], [b]) => holes(a) - holes(b) || b.length - a.length)
+    .map(patternOf);
+/** English as it comes, but for what the operating system says. */
+const PROBLEMS: Readonly<Record<Language, readonly Pattern[]>> = {
+  en: patterns(problemsEn),
+  de: patterns(problemsDe),
+};
 
-/** What is wrong with a value, in that language; in English where there is no translation. */
+/**
+ * What is wrong with a value, or with something that was tried, in that language; in English where there is
+ * no translation.
+ */
 export function problemText(language: Language, message: string): string {
-  if (language === "en") return message;
-  for (const { test, text } of PROBLEMS_DE) {
+  for (const { test, text } of PROBLEMS[language]) {
     const found = test.exec(message);
     if (found === null) continue;
     let hole = 0;

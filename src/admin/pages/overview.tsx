@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import type { InstanceStatus, TargetStatus } from "../../health/status.ts";
 import type { AdminEnv } from "../api/problem.ts";
+import { problemText } from "../i18n/texts.ts";
 import type { InterfaceReport, ObservedProxy } from "../operations.ts";
 import { Page, send } from "./layout.tsx";
 import { ProxyTable } from "./proxy-table.tsx";
@@ -48,7 +49,7 @@ type InstanceCounts = Pick<
 /** What each running proxy knows of the instance. */
 export function InstanceSeen(o: { view: View; name: string; all: readonly ObservedProxy[] }) {
   const { view, name, all } = o;
-  const { t } = view;
+  const { t, language } = view;
   const seen = all.flatMap((proxy) => {
     const status = proxy.status?.instances[name];
     return status === undefined ? [] : [{ proxy: proxy.name, ...status }];
@@ -63,10 +64,15 @@ export function InstanceSeen(o: { view: View; name: string; all: readonly Observ
             <span class={`state ${reachStates.get(reachable) ?? "unknown"}`}>
               {reachable === null ? t("reach.unknown") : t(reachable ? "reach.yes" : "reach.no")}
             </span>
-            {reason !== null && <span class="reason"> {reason}</span>}
-            <span class="reason"> {t(`reach.${routing}`, { why })}</span>
+            {reason !== null && <span class="reason"> {problemText(language, reason)}</span>}
+            <span class="reason">
+              {" "}
+              {t(`reach.${routing}`, { why: problemText(language, why) })}
+            </span>
             <span class="reason"> {t("reach.counts", countsOf(figures))}</span>
-            {dns !== null && <span class="reason"> {t("reach.dns", { reason: dns })}</span>}
+            {dns !== null && (
+              <span class="reason"> {t("reach.dns", { reason: problemText(language, dns) })}</span>
+            )}
             {targets.length > 1 && <Targets view={view} targets={targets} />}
           </li>
         ),
@@ -94,7 +100,7 @@ function Targets({ view, targets }: { view: View; targets: readonly TargetStatus
           <span class={`state ${reachStates.get(reachable) ?? "unknown"}`}>
             {reachable === null ? t("reach.unknown") : t(reachable ? "reach.yes" : "reach.no")}
           </span>
-          {reason !== null && <span class="reason"> {reason}</span>}
+          {reason !== null && <span class="reason"> {problemText(view.language, reason)}</span>}
           {restsUntil !== null && (
             <span class="reason"> {t("reach.rests", { until: restsUntil })}</span>
           )}

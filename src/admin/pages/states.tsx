@@ -212,7 +212,7 @@ export function Reach({ view, reach }: { view: View; reach: readonly ServiceReac
           <dd class={reachable ? "open" : "not-open"}>
             {reachable ? t("reach.yes") : t("reach.no")}
             {reachable && ` · ${t("reach.answered", { ms: Math.round(tookMs) })}`}
-            {reason !== null && ` · ${reason}`}
+            {reason !== null && ` · ${problemText(view.language, reason)}`}
             {advice !== null && <p class="hint">{t(`reach.${advice}`)}</p>}
           </dd>
         </>
