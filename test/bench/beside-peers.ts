@@ -1,7 +1,7 @@
 /**
  * The benches beside peers: relay and its highest rates (rtpengine), SIP (Kamailio, Kamailio with rtpengine),
- * memory, XMPP (haproxy), web (nginx, haproxy); and what has no peer: a storm of registrations, the stall of the loop while media runs. Started by
- * run.sh in a network namespace with the tree of peers mounted; arguments name the parts to run (all).
+ * memory, XMPP (haproxy), web (nginx, haproxy); and what has no peer: a storm of registrations, the stall of
+ * the loop while media runs. Started by run.sh in a network namespace with the tree of peers mounted; arguments name the parts to run (all).
  */
 import { randomBytes } from "node:crypto";
 import { selfSignedIdentity } from "../../src/tls/self-signed.ts";
@@ -44,7 +44,7 @@ try {
   }
   if (wants("web")) {
     const [seconds, sockets] = isQuick ? [3, 1000] : [5, 2000];
-    await webBench(identity, { rounds: Math.min(rounds, 2), seconds, sockets });
+    await webBench(identity, { rounds: parts.includes("web") ? rounds : 1, seconds, sockets });
   }
   if (wants("storm")) await stormBench(identity, isQuick ? 2000 : 10_000);
   if (wants("stall")) await stallBench(identity, isQuick ? 5 : 20);

@@ -65,7 +65,7 @@ async function measure(
   await until("its port", () => isAnswered(place));
   const pids = [child.pid];
   const kibPerSocket = await idleSockets(place, pids, o.sockets);
-  await load(place, 2 * o.seconds); // warm
+  await load(place, 3 * o.seconds); // warm: compilers are at work for the first 30,000
   const before = cpuSeconds(pids);
   const requests = await load(place, o.seconds);
   const microseconds = ((cpuSeconds(pids) - before) * 1e6) / requests;

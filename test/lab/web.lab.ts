@@ -22,8 +22,8 @@ afterAll(() => web.stop());
 
 const NOTHING = ["-o", "/dev/null"];
 const APP = `https://${FQDN}/app`;
-/** Of two gigabytes: what lies in buffers of both ends, and what the collector has not looked at yet. */
-const MOST_MIB = 192;
+/** Of 2048: what lies in buffers of both ends, and what the collector has not looked at yet. */
+const MOST_MIB = 384;
 
 test("a sign-in: cookies and redirects stay within the instance's part of the origin", async () => {
   const form = ["-i", "-d", "user=anna&password=secret"];
