@@ -47,6 +47,22 @@ test("no port left is 503, and what was opened for the offer is given back", asy
   expect(lab.sessions.status).toMatchObject({ streams: 0, portsInUse: 0 });
 });
 
+test("one of several instances cannot hold all ports, however many m= lines its calls have", async () => {
+  const lab = new MediaLab({ instances: 2 });
+  const lines = Array.from({ length: 18 }, (_, at) => `m=video ${5000 + 2 * at} RTP/AVP 99`);
+  const greedy = sdpOf({ ...AT_PHONE, lines });
+  const offer = (instance: string, sdp: string) =>
+    lab.session({ ...RTP, instance }).offer("outer", sdp);
+  expect((await offer("a", greedy)).ok).toBe(true);
+  const refused = { ok: false, status: 503, reason: "media-no-port" } as const;
+  expect(await offer("a", greedy)).toEqual(refused);
+  expect(lab.counted).toEqual(["instance-media-ports", "media-no-port"]);
+  expect(lab.sessions.status.portsInUse).toBe(19);
+  expect((await offer("b", sdpOf(AT_PHONE))).ok).toBe(true);
+  lab.sessions.reload({ ...MEDIA_OPTIONS, instances: 1 });
+  expect((await offer("a", greedy)).ok).toBe(true);
+});
+
 test("above the limit of sessions an offer is 503 and the table does not grow", async () => {
   const lab = new MediaLab({ sessionsMax: 1 });
   const first = lab.session(RTP);

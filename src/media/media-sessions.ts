@@ -7,10 +7,12 @@ import { canonicalAddress } from "../config/address-class.ts";
 import type { Clock, Log, Timer } from "../io/types.ts";
 import type { LegName, MediaEngine } from "./engine.ts";
 import { MediaSession, type SessionRequest, type SessionTable } from "./media-session.ts";
-import { type MediaStream, openStream } from "./media-stream.ts";
+import { type MediaStream, openStream, type StreamPlaces } from "./media-stream.ts";
 import { PortPool, type PortRange } from "./port-pool.ts";
 
 const SILENCE_TICK_MS = 1000;
+/** Of the pairs of ports that one of several instances may hold: one call may have as many as it has m= lines. */
+const INSTANCE_PART = 0.75;
 
 /** What the configuration says about media; times in milliseconds. */
 export type MediaOptions = {
@@ -22,6 +24,8 @@ export type MediaOptions = {
   readonly sessionsMax: number;
   /** Of one instance. */
   readonly instanceSessionsMax: number;
+  /** How many instances there are; the only one may hold every port. */
+  readonly instances: number;
   /** m= lines of one SDP body; more is 488. */
   readonly linesMax: number;
   readonly mediaSilentMs: number;
@@ -196,10 +200,21 @@ export class MediaSessions {
       this.#streamClosed(stream);
       session.streamClosed(stream);
     };
-    const places = { engine: this.#engine, random: this.#random, type, pools, addresses, closed };
+    const places = {
+      engine: this.#engine,
+      random: this.#random,
+      type,
+      pools,
+      addresses,
+      instance,
+      closed,
+    };
     try {
       const stream = await openStream(places);
       if (stream !== null) this.#streamOpened(stream, instance);
+      else if (this.#options.instances > 1 && isFull(pools, instance)) {
+        this.#count("instance-media-ports");
+      }
       return stream;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -275,7 +290,10 @@ export class MediaSessions {
     if (known !== undefined) return known;
     const range = this.#range(leg);
     const restMs = (): number => this.#options.portRestMs;
-    const pool = new PortPool({ range, clock: this.#clock, random: this.#random, restMs });
+    const instancePart = (): number => (this.#options.instances > 1 ? INSTANCE_PART : 1);
+    const clock = this.#clock;
+    const random = this.#random;
+    const pool = new PortPool({ range, clock, random, restMs, instancePart });
     this.#pools.set(key, pool);
     return pool;
   }
@@ -295,6 +313,10 @@ export class MediaSessions {
     const keys = [...this.#pools.keys()];
     return new Set(keys.filter((key) => suffixes.some((suffix) => key.startsWith(suffix))));
   }
+}
+
+function isFull(pools: StreamPlaces["pools"], instance: string): boolean {
+  return pools.outer.isFull(instance) || pools.inner.isFull(instance);
 }
 
 function holderKey(address: string, port: number): string {

@@ -42,6 +42,8 @@ export type AppliedLeg = {
 export type StreamPlaces = {
   /** Of the m= line that opened it: audio, video, ... */
   readonly type: string;
+  /** Whose call it is. */
+  readonly instance: string;
   readonly engine: MediaEngine;
   readonly random: (lengthBytes: number) => Uint8Array;
   readonly pools: Readonly<ByLeg<PortPool>>;
@@ -117,7 +119,7 @@ export class MediaStream {
 
 /** Null when a pool is empty. Rejects when an address is not there; nothing is held then. */
 export async function openStream(places: StreamPlaces): Promise<MediaStream | null> {
-  const { engine, pools, addresses } = places;
+  const { engine, pools, addresses, instance } = places;
   const held: ByLeg<number | null> = { outer: null, inner: null };
   const giveBack = (leg: LegName, rests: boolean): void => {
     const port = held[leg];
@@ -125,9 +127,9 @@ export async function openStream(places: StreamPlaces): Promise<MediaStream | nu
     held[leg] = null;
   };
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const outer = held.outer ?? pools.outer.take();
+    const outer = held.outer ?? pools.outer.take(instance);
     held.outer = outer;
-    const inner = held.inner ?? pools.inner.take();
+    const inner = held.inner ?? pools.inner.take(instance);
     held.inner = inner;
     if (outer === null || inner === null) break;
     try {

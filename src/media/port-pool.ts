@@ -1,7 +1,7 @@
 /**
  * The port pairs (even RTP, odd RTCP) of one local address. A pair is drawn at random, since a
  * guessable next port is half of an RTP injection, and rests after a call, so that late packets of
- * the ended call meet nobody. Pairs that another program holds are skipped. Owned by
+ * the ended call meet nobody. Pairs that another program holds are skipped. No instance may hold them all. Owned by
  * MediaSessions.
  */
 import type { Clock } from "../io/types.ts";
@@ -9,14 +9,20 @@ import type { Clock } from "../io/types.ts";
 /** `from` and `to` are inclusive; a pair counts only when both of its ports lie within. */
 export type PortRange = { readonly from: number; readonly to: number };
 
+type Resting = { readonly rtpPort: number; readonly instance: string; readonly freeAtMs: number };
+
 export class PortPool {
   readonly #clock: Clock;
   readonly #random: (lengthBytes: number) => Uint8Array;
   readonly #restMs: () => number;
+  readonly #instancePart: () => number;
   readonly #free: number[] = [];
   /** In the order of going to rest. */
-  #resting: { readonly rtpPort: number; readonly freeAtMs: number }[] = [];
-  readonly #inUse = new Set<number>();
+  #resting: Resting[] = [];
+  /** By port, whose it is. */
+  readonly #inUse = new Map<number, string>();
+  /** Of each instance, those that rest included. */
+  readonly #held = new Map<string, number>();
   readonly total: number;
 
   constructor(o: {
@@ -24,9 +30,12 @@ export class PortPool {
     clock: Clock;
     random: (lengthBytes: number) => Uint8Array;
     restMs: () => number;
+    /** Of all pairs, how much one instance may hold: 0..1. */
+    instancePart: () => number;
   }) {
     this.#clock = o.clock;
     this.#restMs = o.restMs;
+    this.#instancePart = o.instancePart;
     this.#random = o.random;
     for (let port = o.range.from + (o.range.from % 2); port < o.range.to; port += 2) {
       this.#free.push(port);
@@ -43,17 +52,23 @@ export class PortPool {
     return this.#resting.length;
   }
 
-  /** The RTP port of a free pair, or null when none is left. */
-  take(): number | null {
+  /** The instance holds as much as one may. */
+  isFull(instance: string): boolean {
     this.#wake();
-    if (this.#free.length === 0) return null;
+    return this.#heldBy(instance) >= Math.max(1, Math.floor(this.total * this.#instancePart()));
+  }
+
+  /** The RTP port of a free pair, or null when none is left for this instance. */
+  take(instance: string): number | null {
+    if (this.isFull(instance) || this.#free.length === 0) return null;
     const bytes = this.#random(4);
     const draw = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
     const at = draw % this.#free.length;
     const rtpPort = this.#free[at]!;
     this.#free[at] = this.#free[this.#free.length - 1]!;
     this.#free.pop();
-    this.#inUse.add(rtpPort);
+    this.#inUse.set(rtpPort, instance);
+    this.#hold(instance, 1);
     return rtpPort;
   }
 
@@ -62,10 +77,28 @@ export class PortPool {
    * pair). Nobody ever sent to a pair whose offer was never answered, such as the INVITE before a 401.
    */
   giveBack(rtpPort: number, o: { readonly rests: boolean }): void {
-    if (!this.#inUse.delete(rtpPort)) return;
+    const instance = this.#inUse.get(rtpPort);
+    if (instance === undefined) return;
+    this.#inUse.delete(rtpPort);
     const restMs = this.#restMs();
-    if (!o.rests || restMs === 0) this.#free.push(rtpPort);
-    else this.#resting.push({ rtpPort, freeAtMs: this.#clock.now() + restMs });
+    const back = { rtpPort, instance, freeAtMs: this.#clock.now() + restMs };
+    if (!o.rests || restMs === 0) this.#isFree(back);
+    else this.#resting.push(back);
+  }
+
+  #isFree({ rtpPort, instance }: Resting): void {
+    this.#free.push(rtpPort);
+    this.#hold(instance, -1);
+  }
+
+  #heldBy(instance: string): number {
+    return this.#held.get(instance) ?? 0;
+  }
+
+  #hold(instance: string, more: 1 | -1): void {
+    const held = this.#heldBy(instance) + more;
+    if (held === 0) this.#held.delete(instance);
+    else this.#held.set(instance, held);
   }
 
   #wake(): void {
@@ -74,9 +107,9 @@ export class PortPool {
     const latestMs = now + this.#restMs();
     let awake = 0;
     for (; awake < this.#resting.length; awake++) {
-      const { rtpPort, freeAtMs } = this.#resting[awake]!;
-      if (freeAtMs > now && freeAtMs <= latestMs) break;
-      this.#free.push(rtpPort);
+      const resting = this.#resting[awake]!;
+      if (resting.freeAtMs > now && resting.freeAtMs <= latestMs) break;
+      this.#isFree(resting);
     }
     if (awake > 0) this.#resting = this.#resting.slice(awake);
   }

@@ -73,7 +73,7 @@ export function assembleMedia(o: Parts, engine: MediaEngine): MediaSessions {
     random,
     log: o.log,
     count: o.count,
-    options: mediaOptions(config, o.present.bindAddresses()),
+    options: mediaOptions(config, o.present.bindAddresses(), o.instances.all.length),
     onSilent: (session) => o.silent(session.request.callId),
   });
 }

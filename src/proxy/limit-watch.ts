@@ -15,6 +15,7 @@ const LIMITS: ReadonlySet<string> = new Set([
   "handshakes-per-address",
   "instance-call-rate",
   "instance-calls",
+  "instance-media-ports",
   "instance-media-sessions",
   "instance-requests",
   "media-no-port",

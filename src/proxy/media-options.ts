@@ -8,7 +8,11 @@ export function relayOptions(config: ProxyConfig): RelayOptions {
   return { packetsPerSecond: config.limits.packetsPerSecond, maxSsrcs: config.limits.ssrcs };
 }
 
-export function mediaOptions(config: ProxyConfig, bindAddresses: readonly string[]): MediaOptions {
+export function mediaOptions(
+  config: ProxyConfig,
+  bindAddresses: readonly string[],
+  instances: number,
+): MediaOptions {
   const { limits, publicAddress, publicAddress6 } = config;
   const own = [...bindAddresses, publicAddress, publicAddress6].filter((one) => one !== null);
   return {
@@ -18,6 +22,7 @@ export function mediaOptions(config: ProxyConfig, bindAddresses: readonly string
     innerAddress: config.inside.address ?? facing(bindAddresses, ""),
     sessionsMax: limits.mediaSessions,
     instanceSessionsMax: limits.instanceMediaSessions,
+    instances,
     linesMax: limits.mLines,
     mediaSilentMs: limits.mediaSilent * 1000,
     mediaTimeoutMs: limits.mediaTimeout * 1000,

@@ -223,7 +223,7 @@ export class RunningProxy {
     opened.keep();
     for (const entrance of this.#core.entrances) entrance.setIdentity(identity);
     this.#core.inner.setIdentity(identity);
-    this.#media.reload(mediaOptions(slice.proxy, bindAddresses));
+    this.#media.reload(mediaOptions(slice.proxy, bindAddresses, slice.instances.length));
     this.#core.health.start();
     this.#configStatus = config;
     this.#o.log.info("reloaded", { sha256: config.sha256.slice(0, 12) });

@@ -29,6 +29,7 @@ export const MEDIA_OPTIONS: MediaOptions = {
   innerAddress: INNER,
   sessionsMax: 100,
   instanceSessionsMax: 100,
+  instances: 1,
   linesMax: 20,
   mediaSilentMs: 60_000,
   mediaTimeoutMs: 300_000,
