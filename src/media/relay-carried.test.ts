@@ -177,6 +177,22 @@ test("audio that was on its way when the fax began does not leave in the clear",
   expect(at(stream.inner, "rtcp", REPORT, [INSTANCE, 12_001])).toBeNull();
 });
 
+test("a key of ours is never begun anew: not after two other suites, not after a fax", () => {
+  const own = (fill: number): LegKeys => {
+    const crypto: LegCrypto = { suite: SUITE, key: keyOf(fill), mki: new Uint8Array(0) };
+    return { inbound: crypto, outbound: crypto };
+  };
+  const speak = () => at(stream.inner, "rtp", rtpPacket(7), [INSTANCE, 12_000]);
+  open(outer("rtp", own(1)), inner("rtp"));
+  const first = speak();
+  for (const fill of [2, 3, 4]) open(outer("rtp", own(fill)), inner("rtp"));
+  open(outer("udptl"), inner("udptl"));
+  open(outer("rtp", own(1)), inner("rtp"));
+  expect(first).not.toBeNull();
+  expect(speak()).toBeNull();
+  expect(dropsOf(stream.outer)).toEqual({ protect: 1 });
+});
+
 test("audio goes on under the key and counter it had when the fax is over", () => {
   const key: LegCrypto = { suite: SUITE, key: keyOf(1), mki: new Uint8Array(0) };
   const audio = outer("rtp", { inbound: key, outbound: null });

@@ -47,7 +47,8 @@ export class RelayLeg {
   previousInbound: KeyedContext | null = null;
   previousUntilMs = 0;
   outbound: KeyedContext | null = null;
-  previousOutbound: KeyedContext | null = null;
+  /** All that there were: one for each suite, with a key of ours that must never be begun anew. */
+  readonly outbounds: KeyedContext[] = [];
   /** Of the newest authentic packet; -1 = take the next one as the newest. */
   newestSsrc = -1;
   newestSequence = -1;
@@ -176,12 +177,9 @@ function takeInbound(
 }
 
 function takeOutbound(leg: RelayLeg, crypto: LegCrypto | null, maxSsrcs: number): void {
-  if (isSameKey(leg.outbound, crypto)) return;
-  const next = isSameKey(leg.previousOutbound, crypto)
-    ? leg.previousOutbound
-    : makeContext(crypto, maxSsrcs);
-  leg.previousOutbound = leg.outbound ?? leg.previousOutbound;
-  leg.outbound = next;
+  const known = leg.outbounds.find((one) => isSameKey(one, crypto));
+  leg.outbound = known ?? makeContext(crypto, maxSsrcs);
+  if (leg.outbound !== null && known === undefined) leg.outbounds.push(leg.outbound);
 }
 
 function makeContext(crypto: LegCrypto | null, maxSsrcs: number): KeyedContext | null {
