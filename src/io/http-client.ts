@@ -24,6 +24,10 @@ const IDLE_MS = 4000;
 /** As many as may be busy at once, or a crowd of clients opens and closes one with each request. */
 const IDLE_CONNECTIONS = 256;
 const HEADER_BYTES = 65_536;
+/** Answers before the answer (RFC 9110 §15.2); one who says more of them only keeps us busy. */
+const INTERIM_MOST = 16;
+/** What may stand there (RFC 9112 §4); the parser lets more through. */
+const REASON = /^[\t -~\x80-\xff]*$/;
 
 /** Opens connections as the pool says; node's own agent would look names up. */
 class PoolAgent extends http.Agent {
@@ -72,11 +76,18 @@ class PoolAgent extends http.Agent {
 }
 
 function headOf(message: IncomingMessage): HttpResponseHead {
-  return {
-    status: message.statusCode ?? 502,
-    reason: message.statusMessage ?? "",
-    headers: message.rawHeaders,
-  };
+  const { statusCode = 502, statusMessage = "", rawHeaders } = message;
+  const reason = REASON.test(statusMessage) ? statusMessage : "";
+  return { status: statusCode, reason, headers: rawHeaders };
+}
+
+/** Ends a request whose answers are none that could be passed on. */
+function watchAnswers(request: ClientRequest, end: (problem: string) => void): void {
+  let interim = 0;
+  request.on("information", () => {
+    interim += 1;
+    if (interim > INTERIM_MOST) end("it only says that it will answer");
+  });
 }
 
 /** Those that once stood. */
@@ -124,12 +135,19 @@ class Pool implements HttpPool {
     let isOver = false;
     const begin = (agent: PoolAgent, settle: Settle<T>, isLast: boolean): ClientRequest => {
       const request = http.request(this.#argumentsOf(asked, agent));
-      request.once("response", (message) => settle.resolve(answered(message)));
-      if (upgraded !== undefined) {
-        request.once("upgrade", (message, stream, first) =>
-          settle.resolve(upgraded(message, stream as net.Socket, first)),
-        );
-      }
+      const end = (problem: string): void => {
+        settle.reject(new HttpClientError(problem, true));
+        request.destroy();
+      };
+      watchAnswers(request, end);
+      request.once("response", (message) => {
+        if ((message.statusCode ?? 0) < 200) end("its status is none");
+        else settle.resolve(answered(message));
+      });
+      request.once("upgrade", (message, stream, first) => {
+        if (upgraded === undefined) return end("it changed the protocol unasked");
+        settle.resolve(upgraded(message, stream as net.Socket, first));
+      });
       request.on("error", (error) => {
         if (isLast || isOver || !mayTryAgain(asked, request))
           return settle.reject(failure(request, error));

@@ -53,6 +53,11 @@ export class HttpConnection {
     this.#readBytes = this.socket.bytesRead;
   }
 
+  /** Node tells of a body that breaks off only until its answer is complete. */
+  closed(): void {
+    if (this.#reading?.complete === false) this.#reading.destroy();
+  }
+
   /** Why it has to end now; "" = without being counted; null = it may go on. */
   overdue(nowMs: number, limits: HttpServerLimits): string | null {
     const { bytesRead, bytesWritten } = this.socket;

@@ -107,8 +107,12 @@ class HttpServer {
   #accept(socket: net.Socket): void {
     keepAlive(socket);
     socket.on("error", () => {});
-    this.#connections.set(socket, new HttpConnection(socket, Date.now()));
-    socket.once("close", () => this.#connections.delete(socket));
+    const connection = new HttpConnection(socket, Date.now());
+    this.#connections.set(socket, connection);
+    socket.once("close", () => {
+      this.#connections.delete(socket);
+      connection.closed();
+    });
     this.#look ??= setInterval(() => this.#lookAtAll(), LOOK_MS);
     writeLatin1(socket);
     this.#parser.emit("connection", socket);

@@ -106,7 +106,12 @@ export class HttpForward {
     }
     // Not a pipeline, which would end the client's connection with the instance's.
     up.body.once("finish", arm);
-    exchange.readBody().pipe(up.body);
+    const body = exchange.readBody();
+    // The client has gone, perhaps after an answer that did not wait for the body's end.
+    body.once("close", () => {
+      if (!body.readableEnded) up.destroy();
+    });
+    body.pipe(up.body);
   }
 
   #splice(upgrade: HttpUpgrade, asked: Forwarded, up: HttpClientExchange<HttpUpgraded>): void {
