@@ -84,7 +84,7 @@ test("an encrypted key is refused in words, in both forms", () => {
 test("a key that clients refuse is told: RSA below 2048 bits, and what is neither RSA nor EC", async () => {
   const short = await issue({ name: "Short", algorithm: rsa(1024) });
   expect(pairProblems(short.certificatePem, short.keyPem)).toEqual([
-    { field: "certificateKey", message: "must have 2048 bits, not 1024" },
+    { field: "certificateKey", message: "must have at least 2048 bits, not 1024" },
   ]);
   const { privateKey } = generateKeyPairSync("ed25519");
   const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();

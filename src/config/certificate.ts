@@ -111,5 +111,5 @@ function readKey(pem: string): KeyObject | string {
   const { asymmetricKeyType: kind, asymmetricKeyDetails: details } = key;
   if (kind !== "rsa" && kind !== "ec") return "must be an RSA or an EC key";
   const bits = details?.modulusLength ?? LEAST_RSA_BITS;
-  return bits < LEAST_RSA_BITS ? `must have ${LEAST_RSA_BITS} bits, not ${bits}` : key;
+  return bits < LEAST_RSA_BITS ? `must have at least ${LEAST_RSA_BITS} bits, not ${bits}` : key;
 }

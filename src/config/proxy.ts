@@ -207,7 +207,9 @@ const phones = {
   phoneProvisioning: z
     .enum(["https-encrypted", "https", "http-and-https", "off"])
     .default("https-encrypted")
-    .describe("How phones fetch their configuration. Default https-encrypted."),
+    .describe(
+      "How phones get configuration and password; with plain URLs a MAC is enough. Default https-encrypted.",
+    ),
   provisioningKey: key32()
     .nullable()
     .default(null)
@@ -220,7 +222,9 @@ const clients = {
   redirectionUrl: httpUrl()
     .nullable()
     .default(null)
-    .describe("Where the root of the web port redirects to. Default null = nowhere."),
+    .describe(
+      "Where a browser is sent that asks for https://FQDN/ itself. Default null = nowhere, a neutral page.",
+    ),
   redirectHttp: z
     .boolean()
     .default(true)
@@ -229,7 +233,9 @@ const clients = {
   manageInstances: z
     .enum(["web-ui-and-rest", "rest", "off"])
     .default("web-ui-and-rest")
-    .describe("What of the instances' web is reachable. Default web-ui-and-rest."),
+    .describe(
+      "What of the instances' web is reachable, at https://FQDN/NAME/ and https://NAME.FQDN/. Default web-ui-and-rest.",
+    ),
   instances: z
     .union([z.literal("all"), z.array(z.string())], {
       error: 'must be "all" or a list of instance names',

@@ -213,5 +213,5 @@ test("an encrypted key and a short one are told before anything is listened on",
   at.writeConfig(configured(await leafFor(at.outside, rsa(1024))));
   const short = at.run(["proxy", "dmz", "--config", at.config]);
   expect(await short.exits()).toBe(1);
-  expect(short.stderr).toContain("must have 2048 bits, not 1024");
+  expect(short.stderr).toContain("must have at least 2048 bits, not 1024");
 });
