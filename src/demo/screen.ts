@@ -88,7 +88,7 @@ export function callScreen(screen: CallScreen): string {
 
 function chatLines({ domain, users }: SoftphoneScreen, chat: Endpoint): readonly string[] {
   return [
-    "Or this into an XMPP client (Gajim, Conversations, Dino), and write to echo@demo:",
+    "And this into an XMPP client (Gajim, Conversations, Dino); then write to echo@demo:",
     "",
     line("address", `${users[1]}@${domain}`),
     line("password", "the same"),
@@ -113,19 +113,25 @@ export function softphoneScreen(screen: SoftphoneScreen): string {
     line("encryption", "SRTP mandatory, SDES"),
     line("certificate", "self-signed: switch its verification off, or trust it once"),
     ...(fingerprint === null ? [] : [line("", `SHA-256 ${fingerprint}`)]),
+    line("then call", `600 = echo, 601 = a tone, ${range} = another phone that is registered`),
     "",
     ...(phoneUrl === null
       ? []
       : [
-          `Or the URL from which the phone of user ${users[1]} fetches its configuration:`,
+          `Or let a desk phone fetch its configuration as user ${users[1]}; a browser shows the file:`,
           "",
           `  ${phoneUrl}`,
           "",
         ]),
-    ...(webUrl === null ? [] : ["Who is registered, in a browser:", "", `  ${webUrl}`, ""]),
+    ...(webUrl === null
+      ? []
+      : [
+          "The telephone system's own page in a browser, with who is registered:",
+          "",
+          `  ${webUrl}`,
+          "",
+        ]),
     ...(chat === null ? [] : chatLines(screen, chat)),
-    line("then call", `600 = echo, 601 = a tone, ${range} = another phone that is registered`),
-    "",
     "Ctrl-C ends the demonstration.",
     "",
   ].join("\n");
