@@ -10,10 +10,9 @@ const SDP_BYTES = 100_000;
 const CALLS = 100;
 
 /** A call whose codec is a piece of a long SDP, as it is of every parsed one. */
-function endedCall(callId: string): Call {
-  const sdp = Buffer.from(`${callId} codec-${callId}/8000 `.padEnd(SDP_BYTES, "x")).toString(
-    "latin1",
-  );
+function endedCall(callId: string, instance = "mycompany"): Call {
+  const text = `${callId} codec-${callId}/8000 `.padEnd(SDP_BYTES, "x");
+  const sdp = Buffer.from(text).toString("latin1");
   const codec = sdp.split(" ")[1]!;
   const legs = new RelayStream();
   const leg = (view: RelayStream["outer"]): LegSnapshot => ({
@@ -22,7 +21,7 @@ function endedCall(callId: string): Call {
   });
   const stream = { type: "audio", isOpen: false, isOnHold: false };
   const streams = [{ ...stream, outer: leg(legs.outer), inner: leg(legs.inner) }];
-  const ends = { callId, instance: "mycompany", from: "100@mycompany", to: null };
+  const ends = { callId, instance, from: "100@mycompany", to: null };
   const times = { callerSide: "outer", begunAtMs: 1000, answeredAtMs: 2000 };
   return { ...ends, ...times, session: { snapshot: () => ({ streams }) } } as unknown as Call;
 }
@@ -44,4 +43,19 @@ test("what is kept of a call keeps nothing else of its messages", () => {
     streams: [{ phone: { codec: "codec-call-99/8000" } }],
   });
   expect(grownBytes).toBeLessThan((SDP_BYTES * CALLS) / 10);
+});
+
+test("an instance that calls without end leaves the others their share", () => {
+  const history = new CallHistory({ clock: new HandClock(), limit: () => 6 });
+  const end = (count: number, instance: string): void => {
+    for (let at = 0; at < count; at++)
+      history.ended(endedCall(`${instance}${at}`, instance), "bye");
+  };
+  const kept = (): string[] => history.report([], "").calls.map(({ callId }) => callId);
+  end(2, "quiet");
+  end(5, "other");
+  end(30, "loud");
+  expect(kept()).toEqual(["loud29", "loud28", "other4", "other3", "quiet1", "quiet0"]);
+  end(1, "quiet");
+  expect(kept()).toEqual(["quiet0", "loud29", "loud28", "other4", "other3", "quiet1"]);
 });

@@ -55,8 +55,27 @@ export class CallHistory {
   }
 
   #latest(): CallReport[] {
-    return this.#ended.slice(-this.#limit());
+    return latestOfEach(this.#ended, this.#limit());
   }
+}
+
+/** The latest, in which each instance has its share: one that calls without end leaves the others theirs. */
+function latestOfEach(all: readonly CallReport[], limit: number): CallReport[] {
+  const left = new Map<string, number>();
+  for (const { instance } of all) left.set(instance, (left.get(instance) ?? 0) + 1);
+  const share = Math.floor(limit / Math.max(1, left.size));
+  let spare = limit;
+  for (const [instance, count] of left) {
+    const own = Math.min(count, share);
+    left.set(instance, own);
+    spare -= own;
+  }
+  const latest = all.toReversed().filter(({ instance }) => {
+    const own = left.get(instance) ?? 0;
+    left.set(instance, own - 1);
+    return own > 0 || spare-- > 0;
+  });
+  return latest.reverse();
 }
 
 function isWanted(
