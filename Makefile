@@ -33,7 +33,7 @@ check: setup ## types, lint, tidy
 	$(BIN)/biome check --error-on-warnings
 	$(BUN) test test/tidy.test.ts
 
-lab: build ## real phones and a real telephone system in namespaces (root, Debian)
+lab: build ## real phones, telephone systems, chat servers and web applications in namespaces (root, Debian)
 	test/lab/run.sh
 
 network-test: build ## routing, firewall and undo in namespaces of their own (root)
@@ -41,7 +41,7 @@ network-test: build ## routing, firewall and undo in namespaces of their own (ro
 	image/host.sh $(CURDIR)/test/e2e/host-packages
 	$(BUN) test --timeout 60000 $(addprefix ./,$(wildcard test/e2e/*.ns.ts))
 
-bench: build ## speed and memory, beside rtpengine and Kamailio where root has built the lab's tree
+bench: build ## speed and memory, beside rtpengine, Kamailio, nginx and haproxy where root has built the lab's tree
 	test/bench/run.sh
 
 soak: build ## 200 calls for half an hour: memory, ports and descriptors; PEQUOD_SOAK_MINUTES
