@@ -132,7 +132,11 @@ async function ApplyPage(view: View, { operations }: Site) {
               <State view={view} observed={observed} />
             </p>
           ))}
+          <p class="hint">{t("setup.next")}</p>
           <p>
+            <a class="button" href="/instances">
+              {t("instances.title")}
+            </a>{" "}
             <a class="button main" href="/">
               {t("overview.title")}
             </a>
