@@ -22,7 +22,9 @@ import {
   type SessionDescription,
 } from "../sdp/session-description.ts";
 
-const SDP_BYTES_MAX = 65_536;
+/** A call keeps what it was offered: of thousands of calls, much more than anybody writes would be too much. */
+const SDP_BYTES_MAX = 32_768;
+const SDP_LINES_MAX = 1000;
 
 /** What one m= section becomes. `port` 0 = declined. */
 export type RewrittenLine = {
@@ -52,7 +54,11 @@ export function readDescription(
 ): SessionDescription | null {
   const text = typeof sdp === "string" ? sdp : Buffer.from(sdp).toString("latin1");
   try {
-    return parseSessionDescription(text, { maxMedia, maxLengthBytes: SDP_BYTES_MAX });
+    return parseSessionDescription(text, {
+      maxMedia,
+      maxLengthBytes: SDP_BYTES_MAX,
+      maxLines: SDP_LINES_MAX,
+    });
   } catch (error) {
     if (error instanceof SdpSyntaxError) return null;
     throw error;

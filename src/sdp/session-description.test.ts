@@ -98,15 +98,17 @@ test("a line that another parser could read differently is refused", () => {
   refuses("v=0\ns=x\r\r\n");
 });
 
-test("the limits: 20 m= lines and 64 KiB, or what the caller says", () => {
+test("the limits: 20 m= lines, 1000 lines and 32 KiB, or what the caller says", () => {
   const withMedia = (count: number): string =>
     crlf(["v=0", ...Array<string>(count).fill("m=audio 1 RTP/AVP 0")]);
   expect(parseSessionDescription(withMedia(20)).media.length).toBe(20);
   refuses(withMedia(21));
   expect(() =>
-    parseSessionDescription(withMedia(2), { maxMedia: 1, maxLengthBytes: 1000 }),
+    parseSessionDescription(withMedia(2), { maxMedia: 1, maxLengthBytes: 1000, maxLines: 9 }),
   ).toThrow("more than 1 m= lines");
-  refuses(`v=0\r\ns=${"x".repeat(65_536)}\r\n`);
+  refuses(`v=0\r\ns=${"x".repeat(32_768)}\r\n`);
+  expect(parseSessionDescription(`v=0\n${"a=\n".repeat(999)}`).lines.length).toBe(1000);
+  refuses(`v=0\n${"a=\n".repeat(1000)}`);
 });
 
 test("a hostile text of 64 KiB is done with at once", () => {
@@ -116,10 +118,11 @@ test("a hostile text of 64 KiB is done with at once", () => {
     `v=0\r\nm=audio 1 ${"!".repeat(65_000)}\t`,
     `v=0\n${"a=\r\n".repeat(16_000)}`,
   ];
+  const limits = { maxMedia: 20, maxLengthBytes: 65_536, maxLines: 65_536 };
   const start = performance.now();
   for (const text of texts) {
     try {
-      expect(formatSessionDescription(parseSessionDescription(text))).toBe(text);
+      expect(formatSessionDescription(parseSessionDescription(text, limits))).toBe(text);
     } catch (error) {
       expect(error).toBeInstanceOf(SdpSyntaxError);
     }

@@ -38,9 +38,14 @@ export type SessionDescription = {
   readonly endsWithLineEnd: boolean;
 };
 
-export type SdpLimits = { readonly maxMedia: number; readonly maxLengthBytes: number };
+export type SdpLimits = {
+  readonly maxMedia: number;
+  readonly maxLengthBytes: number;
+  /** Each of them costs more memory than its bytes. */
+  readonly maxLines: number;
+};
 
-const DEFAULT_LIMITS: SdpLimits = { maxMedia: 20, maxLengthBytes: 65_536 };
+const DEFAULT_LIMITS: SdpLimits = { maxMedia: 20, maxLengthBytes: 32_768, maxLines: 1000 };
 
 // RFC 8866 §5.14, single spaces only: any other line could not be written back as it came.
 const MEDIA_LINE =
@@ -53,6 +58,7 @@ export function parseSessionDescription(
 ): SessionDescription {
   if (text.length > limits.maxLengthBytes) throw new SdpSyntaxError("too long");
   const { lines, lineEnd, endsWithLineEnd } = splitLines(text);
+  if (lines.length > limits.maxLines) throw new SdpSyntaxError("too many lines");
   if (!/^v=0\r?$/.test(lines[0] ?? "")) throw new SdpSyntaxError('does not start with "v=0"');
   checkLines(lines);
   const firstMedia = lines.findIndex((line) => line.startsWith("m="));
