@@ -11,6 +11,8 @@ export type Seen = {
   readonly prefix: string;
   /** Whether `prefix` is not part of the instance's own paths. */
   readonly isStripped: boolean;
+  /** `prefix` itself was asked for: browsers keep a cookie without Path for "/" then (RFC 6265 §5.1.4). */
+  readonly isTop: boolean;
   /** `http://10.0.3.150[:PORT]`: the instance's own origin, in lower case. */
   readonly inside: string;
   /** The path of its URL, "" or "/app": put before each path that is asked for. */
@@ -27,7 +29,7 @@ export function rewriteValue(name: string, value: string, seen: Seen): string {
       return value.replace(/<([^>]*)>/g, (_, url: string) => `<${rewriteUrl(url, seen)}>`);
     case "refresh":
       return value.replace(
-        /^(\s*[0-9.]*\s*[;,]\s*url\s*=\s*)(["']?)([^"']*)/i,
+        /^([0-9.]*[ \t]*[;,][ \t]*url[ \t]*=[ \t]*)(["']?)([^"']*)/i,
         (_, before: string, quote: string, url: string) =>
           `${before}${quote}${rewriteUrl(url, seen)}`,
       );
@@ -84,11 +86,12 @@ function rewriteCookie(value: string, seen: Seen): string {
   if (isHost || seen.prefix === "") return [pair, ...kept].join(";");
   const paths = kept.map((attribute) =>
     attribute.replace(
-      /^(\s*path\s*=\s*)(.*)$/i,
-      (_, before: string, path: string) => `${before}${cookiePath(path.trim(), seen)}`,
+      /^(\s*path)(?:\s*=\s*(.*))?$/i,
+      (_, name: string, path = "") => `${name}=${cookiePath(path.trim(), seen)}`,
     ),
   );
-  return [pair, ...paths].join(";");
+  const isEverywhere = seen.isTop && !kept.some((attribute) => /^\s*path\s*(=|$)/i.test(attribute));
+  return [pair, ...paths, ...(isEverywhere ? [` Path=${seen.prefix}/`] : [])].join(";");
 }
 
 function cookiePath(path: string, seen: Seen): string {

@@ -15,10 +15,10 @@ import type { Admission } from "./admission.ts";
 import { type Entrance, onEach } from "./entrance.ts";
 import type { HttpClients } from "./http-clients.ts";
 import type { HttpForward } from "./http-forward.ts";
-import type { InsideUrl } from "./http-inside.ts";
 import type { Instance, Instances } from "./instances.ts";
 import { Listeners, type Opened, openBoth } from "./listeners.ts";
 import { type FoundPhone, type LookUp, lookUpPhone } from "./phone-look-up.ts";
+import { provisioningUrl } from "./web-routes.ts";
 
 export type ProvisioningOptions = {
   readonly clock: Clock;
@@ -157,7 +157,7 @@ export class Provisioning implements Entrance {
 
   #pass(exchange: HttpExchange, found: FoundPhone, lookUp: LookUp): void {
     const { instance, target } = found;
-    const at = urlOf(instance);
+    const at = provisioningUrl(instance.config);
     const { origin, host, pathname } = new URL(at.url);
     const base = pathname.replace(/\/$/, "");
     this.#open.set(exchange, instance);
@@ -200,12 +200,6 @@ export class Provisioning implements Entrance {
   #newId(): string {
     return Buffer.from(this.#o.random(ID_BYTES)).toString("hex");
   }
-}
-
-/** Its certificate is looked at as that of its web pages. */
-function urlOf({ config }: Instance): InsideUrl {
-  const { verifyTls, caPem } = config.web;
-  return { url: config.provisioning.url, verifyTls, caPem };
 }
 
 type Sides = Pick<FoundPhone, "outside" | "inside"> & {

@@ -215,9 +215,9 @@ export class RunningProxy {
       await this.#core.inner.open(before.config);
       throw error;
     }
-    this.#forgetRemoved();
     this.#config = slice.proxy;
     this.#bindAddresses = bindAddresses;
+    this.#forgetRemoved();
     this.#identity = identity;
     this.#certificate = judgeCertificate(identity.certificatePem, slice.proxy.fqdn);
     opened.keep();

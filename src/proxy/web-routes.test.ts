@@ -83,6 +83,7 @@ test("only REST in its one spelling where the web pages are off; nothing where b
   expect(whereTo("/ui", { settings, host })).toBe("404");
   expect(whereTo("/services/x", { settings, host })).toContain(" /app/services/x ");
   expect(whereTo("/services/x", { settings, host: "kept.h.test" })).toBe("404");
+  expect(whereTo("/", { settings, host: "kept.h.test" })).toBe("404");
   expect(whereTo("/kept/services/x", { settings, host: "kept.h.test" })).toContain("kept/services");
   const off = { settings: { manageInstances: "off" } } as const;
   expect(whereTo("/mycompany/services/x", off)).toBe("404");
@@ -94,7 +95,13 @@ test("each instance has an origin of its own below our name", () => {
   expect(whereTo("/a", { host })).toBe("mycompany http://10.0.3.150/app /app/a ");
   expect(whereTo("/", { host })).toBe("mycompany http://10.0.3.150/app /app/ ");
   expect(whereTo("/chat/a", { host })).toBe("mycompany http://10.0.3.150/app /app/chat/a ");
-  expect(whereTo("/", { host: "kept.h.test" })).toContain("Kept ");
+  expect(whereTo("/", { host: "kept.h.test" })).toBe("slash /Kept/");
+  expect(whereTo("/kept/a", { host: "kept.h.test" })).toBe(
+    "Kept http://10.0.3.150/app /app/kept/a ",
+  );
+  for (const target of ["/mycompany/", "/keptx/", "/services/x"]) {
+    expect(whereTo(target, { host: "kept.h.test" })).toBe("404");
+  }
   expect(whereTo("/mycompany/", { host: "nobody.h.test" })).toBe("404");
   expect(whereTo("/mycompany/", { host: "a.mycompany.h.test" })).toBe("404");
 });

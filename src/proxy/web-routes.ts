@@ -65,7 +65,7 @@ export function routeOf(o: WebRouting, request: HttpRequest): WebRoute {
 
 function byName(o: WebRouting, name: string): Instance | null {
   const instance = o.instances.byDomain(name);
-  return instance?.name.toLowerCase() === name.toLowerCase() ? instance : null;
+  return instance !== undefined && isNamed(instance, name) ? instance : null;
 }
 
 /** `https://NAME.FQDN/`: paths as the instance has them. */
@@ -73,7 +73,10 @@ function ownOrigin(o: WebRouting, name: string, { path, query }: Target, host: s
   const instance = byName(o, name);
   if (instance === null) return NOT_FOUND;
   const { stripPrefix } = instance.config.web;
-  const rest = stripPrefix ? path : restBehind(instance, path);
+  // The same server may have others' paths beside these.
+  if (!stripPrefix && !isNamed(instance, splitFirst(path).first))
+    return notItsPath(o, instance, path);
+  const rest = stripPrefix ? path : splitFirst(path).rest;
   const place = { instance, prefix: "", isStripped: true, host };
   return way(o, { ...place, rest, path: path + query, query });
 }
@@ -91,10 +94,13 @@ function sharedOrigin(o: WebRouting, target: Target, host: string): WebRoute {
   return way(o, { ...place, rest, path: below + query, query });
 }
 
-/** Of an instance whose paths begin with its name; "" = that path does not. */
-function restBehind({ name }: Instance, path: string): string {
-  const { first, rest } = splitFirst(path);
-  return first.toLowerCase() === name.toLowerCase() ? rest : "";
+function isNamed(instance: Instance, name: string): boolean {
+  return instance.name.toLowerCase() === name.toLowerCase();
+}
+
+function notItsPath(o: WebRouting, { name }: Instance, path: string): WebRoute {
+  const isTop = path === "/" && o.settings().manageInstances === "web-ui-and-rest";
+  return isTop ? { kind: "slash", location: `/${name}/` } : NOT_FOUND;
 }
 
 type Asked = Omit<WebWay, "kind" | "at" | "target"> & {
@@ -124,8 +130,13 @@ function way(o: WebRouting, asked: Asked): WebRoute {
   return { ...place, at: webUrl(instance.config), target: urlParts(web.url).base + path };
 }
 
-export function webUrl({ web }: InstanceConfig): InsideUrl {
+export function webUrl({ web }: Pick<InstanceConfig, "web">): InsideUrl {
   return { url: web.url, verifyTls: web.verifyTls, caPem: web.caPem };
+}
+
+/** Its certificate is looked at as that of its web pages. */
+export function provisioningUrl({ web, provisioning }: InstanceConfig): InsideUrl {
+  return { ...webUrl({ web }), url: provisioning.url };
 }
 
 /** BOSH (XEP-0206) and WebSocket (RFC 7395). */

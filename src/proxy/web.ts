@@ -34,6 +34,7 @@ import { type HttpInside, urlParts } from "./http-inside.ts";
 import type { Instances } from "./instances.ts";
 import { Listeners, type Opened, openBoth } from "./listeners.ts";
 import {
+  provisioningUrl,
   routeOf,
   type WebRoute,
   type WebRouting,
@@ -67,8 +68,8 @@ export class Web implements Entrance {
   readonly #http: Listeners<HttpListener>;
   #certificate: X509Certificate;
   #covered = new Map<string, boolean>();
-  /** What goes on with which instance. */
-  readonly #running = new Map<HttpExchange | HttpUpgrade, string>();
+  /** What goes on, and with which server. */
+  readonly #running = new Map<HttpExchange | HttpUpgrade, WebWay>();
 
   constructor(o: WebOptions) {
     this.#o = o;
@@ -113,12 +114,15 @@ export class Web implements Entrance {
     }
   }
 
-  endOthers(instances: ReadonlySet<string>): void {
-    for (const [running, instance] of this.#running) {
-      if (!instances.has(instance)) running.destroy();
+  /** Nor does anything go on that could not begin any more: a WebSocket stays open for days. */
+  endOthers(): void {
+    for (const [running, way] of this.#running) {
+      const now = routeOf(this.#routing, running);
+      if (now.kind !== "instance" || now.at.url !== way.at.url) running.destroy();
     }
     const known = this.#o.instances.configs;
-    this.#o.inside.retain(known.flatMap((config) => [webUrl(config), xmppUrl(config)]));
+    const urls = [webUrl, xmppUrl, provisioningUrl];
+    this.#o.inside.retain(known.flatMap((config) => urls.map((urlOf) => urlOf(config))));
   }
 
   stopListening(): void {
@@ -147,8 +151,8 @@ export class Web implements Entrance {
   #listenHttp(local: Endpoint, config: ProxyConfig): Promise<HttpListener> {
     return this.#o.clients.listen(local, config, {
       isTls: false,
-      request: (exchange) => exchange.answer(...this.#page(this.#toHttps(exchange))),
-      upgrade: (upgrade) => upgrade.answer(...this.#page(this.#toHttps(upgrade))),
+      request: (exchange) => this.#redirect(exchange),
+      upgrade: (upgrade) => this.#redirect(upgrade),
     });
   }
 
@@ -175,8 +179,8 @@ export class Web implements Entrance {
     this.#o.forward.upgrade(upgrade, this.#forwarded(upgrade, route, answer));
   }
 
-  #watch(running: HttpExchange | HttpUpgrade, { instance }: WebWay): void {
-    this.#running.set(running, instance.name);
+  #watch(running: HttpExchange | HttpUpgrade, way: WebWay): void {
+    this.#running.set(running, way);
     running.onEnd(() => this.#running.delete(running));
   }
 
@@ -191,7 +195,7 @@ export class Web implements Entrance {
     const isUpgrade = !("hasBody" in request);
     const hostInside = instance.config.web.keepHost ? null : urlParts(at.url).host;
     const headersFor = isUpgrade ? upgradeHeaders : requestHeaders;
-    const seen = seenAs(route);
+    const seen = seenAs(route, request);
     return {
       at,
       target,
@@ -230,6 +234,12 @@ export class Web implements Entrance {
     return [{ status, reason, headers: [...headers, ...more] }, body];
   }
 
+  /** Without HSTS, which must not be said in the clear (RFC 6797 §7.2). */
+  #redirect(exchange: HttpExchange | HttpUpgrade): void {
+    const { status, reason, headers, body } = this.#toHttps(exchange);
+    exchange.answer({ status, reason, headers }, body);
+  }
+
   /** The same place by HTTPS; a Host that is none of ours leads to our own name. */
   #toHttps(request: HttpRequest): Page {
     this.requests += 1;
@@ -266,7 +276,8 @@ export class Web implements Entrance {
 /** Names that clients have asked for; a new start costs a look at the certificate each. */
 const COVERED_MOST = 1000;
 
-function seenAs({ at, prefix, isStripped, host }: WebWay): Seen {
+function seenAs({ at, prefix, isStripped, host }: WebWay, { target }: HttpRequest): Seen {
   const { origin: inside, base } = urlParts(at.url);
-  return { origin: `https://${host}`, prefix, isStripped, inside, base };
+  const isTop = target.split("?", 1)[0] === prefix;
+  return { origin: `https://${host}`, prefix, isStripped, isTop, inside, base };
 }

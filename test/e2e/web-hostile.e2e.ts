@@ -93,3 +93,26 @@ test("a client that leaves while it pipelines leaves nothing open", async () => 
   client.close();
   await nobody();
 });
+
+test("what a new configuration would not let begin ends; what it still lets goes on", async () => {
+  const place = new WebPlace();
+  const { reload } = await place.start();
+  place.servers[0]?.on("upgrade", (_request, socket: net.Socket) => {
+    socket.on("error", () => {});
+    socket.write(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+  });
+  const webSocket = async (path: string) => {
+    const client = await place.connects();
+    const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    client.writes(`GET ${path} HTTP/1.1\r\nHost: ${FQDN}\r\n${upgrade}\r\n`);
+    await client.hears("HTTP/1.1 101");
+    return client;
+  };
+  const ui = await webSocket("/mycompany/ui");
+  const rest = await webSocket("/mycompany/services/events");
+  await reload({ manageInstances: "rest" });
+  await ui.hearsEnd();
+  expect(rest.isClosed).toBe(false);
+});

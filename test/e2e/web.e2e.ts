@@ -243,6 +243,9 @@ test("with a certificate of an authority HSTS is told, and each instance has its
   const page = await place.asks("/mycompany/x");
   expect(headersOf(page)["strict-transport-security"]).toBe(expected);
   expect(headersOf(await place.asks("/"))["strict-transport-security"]).toBe(expected);
+  const inClear = await Client.plain(place.webHttp);
+  inClear.writes(`GET /x HTTP/1.1\r\nHost: ${FQDN}\r\nConnection: close\r\n\r\n`);
+  expect(headersOf(await inClear.hearsEnd())["strict-transport-security"]).toBeUndefined();
   expect(statusOf(await place.asks("/x", { host: "mycompany.h.test" }))).toBe(200);
   expect(statusOf(await place.asks("/x", { host: "other.h.test" }))).toBe(421);
 });
