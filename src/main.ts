@@ -37,6 +37,11 @@ const USAGE = `usage: pequod COMMAND
 
 type Command = (given: readonly string[]) => number | Promise<number>;
 
+function help(): number {
+  console.log(USAGE);
+  return 0;
+}
+
 const COMMANDS: Readonly<Record<string, Command>> = {
   admin: adminCommand,
   demo: demoCommand,
@@ -51,10 +56,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     console.log(versionText());
     return 0;
   },
-  help: () => {
-    console.log(USAGE);
-    return 0;
-  },
+  help,
+  "--help": help,
 };
 
 async function run(given: readonly string[]): Promise<number> {

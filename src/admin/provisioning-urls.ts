@@ -14,7 +14,8 @@ export function urlsOfPhone(
   mac: string,
 ): Outcome<readonly ProxyUrls[]> {
   if (placeOf(document, "instances", instance) < 0) {
-    return refused("not-found", { detail: `There is no instance ${instance}.` });
+    const detail = `The applied configuration has no instance "${instance}".`;
+    return refused("not-found", { detail });
   }
   const canonical = canonicalMac(mac.trim());
   if (canonical === null) {

@@ -163,6 +163,9 @@ test("wrong input is exit 1 with all problems, wrong usage exit 2", async () => 
   expect(await at.run(["proxy", "dmz", "--config", at.config]).exits()).toBe(1);
   expect(await at.run(["proxy", "dmz"]).exits()).toBe(2);
   expect(await at.run(["sail"]).exits()).toBe(2);
+  const help = at.run(["--help"]);
+  expect(await help.exits()).toBe(0);
+  expect(help.stdout).toStartWith("usage: pequod COMMAND\n");
   const version = at.run(["version"]);
   expect(await version.exits()).toBe(0);
   expect(version.stdout).toMatch(/0\.1\.0/);

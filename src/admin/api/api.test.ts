@@ -756,7 +756,9 @@ describe("the rest", () => {
   test("the URLs of a phone, of each proxy that reaches its instance", async () => {
     const place = await adminPlace();
     const ask = (query: string) => place.ask("GET", `/provisioning-urls?${query}`);
-    expect((await ask("instance=none&mac=08C25A4F0321")).status).toBe(404);
+    const unknown = await ask("instance=none&mac=08C25A4F0321");
+    expect(unknown.status).toBe(404);
+    expect(unknown.body.detail).toBe('The applied configuration has no instance "none".');
     await place.ask("POST", "/instances", INSTANCE);
     await place.ask("POST", "/proxies", { ...PROXY, enabled: false });
     const second = { bindAddress: "127.0.0.6", enabled: false, fqdn: "lan.example.com" };
