@@ -39,6 +39,14 @@ test("attributes are found by their whole name", () => {
   expect(hasAttribute(media, "crypto")).toBe(false);
 });
 
+test("whoever reads names without their case, or with white space, finds no more than we do", () => {
+  const lines = ["a=Candidate:1 1 UDP 1 10.0.9.9 22 typ host", "a= ICE-ufrag:x", "a=CRYPTO :1 x y"];
+  const media = section([...lines, "a=X-Kept:1", "a=Rtcp:22 IN IP4 10.0.9.9"]);
+  expect(withoutIce(media).lines).toEqual([lines[2]!, "a=X-Kept:1", "a=Rtcp:22 IN IP4 10.0.9.9"]);
+  expect(attributes(media, "crypto")).toEqual(["1 x y"]);
+  expect(setRtcp(setCrypto(withoutIce(media), []), null).lines).toEqual(["a=X-Kept:1"]);
+});
+
 test("removing attributes leaves every other line in place", () => {
   const media = section(["i=x", "a=setup:active", "a=sendrecv", "a=fingerprint:sha-1 AA", "k=y"]);
   expect(withoutAttributes(media, ["setup", "fingerprint"]).lines).toEqual([

@@ -21,11 +21,14 @@ const ICE_ATTRIBUTES: ReadonlySet<string> = new Set([
   "ice-pacing",
 ]);
 
-/** "crypto" of "a=crypto:1 ...", null for a line that is no attribute. */
+/**
+ * "crypto" of "a=crypto:1 ...", null for a line that is no attribute. In lower case: names have a case
+ * (RFC 8866 §5.13), but who reads them without it must not find what we did not.
+ */
 function attributeName(line: string): string | null {
   if (!line.startsWith("a=")) return null;
   const colon = line.indexOf(":");
-  return (colon < 0 ? line.slice(2) : line.slice(2, colon)).trimEnd();
+  return (colon < 0 ? line.slice(2) : line.slice(2, colon)).trim().toLowerCase();
 }
 
 function attributeValue(line: string): string {
