@@ -3,7 +3,7 @@
  * to its parser, so each is looked at once a second: slow headers, slow bodies, readers that take nothing,
  * idle ones.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type net from "node:net";
 import type { HttpServerLimits } from "./http-types.ts";
 import { endpointOf } from "./streams.ts";
@@ -18,6 +18,8 @@ export class HttpConnection {
   isUpgraded = false;
   /** An answer was refused its rest: it ends, and nothing is read any more. */
   isEnding = false;
+  /** To the last request. */
+  #answer: ServerResponse | null = null;
   /** The request whose body is still coming. */
   #reading: IncomingMessage | null = null;
   #bodyBytes = 0;
@@ -37,8 +39,14 @@ export class HttpConnection {
     this.#hasBegun = true;
   }
 
-  begins(request: IncomingMessage, nowMs: number): void {
+  /** Part of an answer has gone out: what is said now would be read as more of it. */
+  get isAnswering(): boolean {
+    return this.open > 1 || (this.open > 0 && this.#answer?.headersSent === true);
+  }
+
+  begins(request: IncomingMessage, answer: ServerResponse, nowMs: number): void {
     this.open += 1;
+    this.#answer = answer;
     this.#reading = request.complete ? null : request;
     this.#bodyBytes = this.socket.bytesRead;
     this.#bodyAtMs = nowMs;
@@ -47,6 +55,7 @@ export class HttpConnection {
   ends(nowMs: number): void {
     this.open -= 1;
     if (this.open > 0) return;
+    this.#answer = null;
     // An answer that came before the whole body: what follows is the rest of it.
     this.#hasBegun = this.#reading !== null && !this.#reading.complete;
     this.#idleSinceMs = nowMs;

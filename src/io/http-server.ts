@@ -124,7 +124,7 @@ class HttpServer {
     // Came in one piece with what was refused: it may be a part of that.
     if (connection.isEnding) return;
     const { socket } = connection;
-    connection.begins(request, Date.now());
+    connection.begins(request, response, Date.now());
     this.pending += 1;
     response.once("close", () => {
       this.pending -= 1;
@@ -167,7 +167,7 @@ class HttpServer {
     const connection = this.#connections.get(socket);
     if (connection === undefined || connection.isEnding) return void socket.destroy();
     connection.isEnding = true;
-    if (connection.open > 1 || socket.writableLength > 0) return void socket.destroy();
+    if (connection.isAnswering || socket.writableLength > 0) return void socket.destroy();
     const headers = ["Content-Length", "0", "Connection", "close"];
     socket.write(headBytes({ status, reason, headers }), () => socket.destroy());
   }

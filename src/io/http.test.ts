@@ -228,6 +228,26 @@ test("a client that pipelines gets its answers in order; a bad second request cl
   expect(bad).not.toContain("200 Fine\r\nX-One: 1\r\nContent-Length: 1\r\n");
 });
 
+test("what is malformed behind an answer that is under way puts nothing into that answer", async () => {
+  const head = { ...OK, headers: ["Content-Length", "100"] };
+  for (const bytes of ["\x01\r\n\r\n", "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n"]) {
+    const { listener, drops } = await serve(
+      (exchange) => void exchange.respond(head).write("begun"),
+    );
+    const { address, port } = listener.local;
+    let heard = "";
+    const socket = net.connect(port, address);
+    socket.on("data", (some) => {
+      heard += some.toString();
+      if (heard.endsWith("begun")) socket.write(bytes);
+    });
+    socket.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    await new Promise((closed) => socket.once("close", closed));
+    expect(heard).toEndWith("begun");
+    expect(drops).toEqual(["http-malformed"]);
+  }
+});
+
 test("HTTPS: the new certificate is for new handshakes, connections stay; SNI is told", async () => {
   const { listener } = await serve((exchange) => exchange.answer(OK, `[${exchange.serverName}]`), {
     identity: await identityFor("one.test"),
