@@ -24,11 +24,10 @@ export function sdpPartOf(message: SipMessage): SdpPart | "none" | "hidden" {
   if (message.body.length === 0) return "none";
   const contentType = message.headers.get("content-type") ?? "";
   const type = mediaTypeOf(contentType);
-  if (type === SDP || (type === "" && UNTYPED_SDP.test(textOf(message)))) {
-    if (!isAsItIs(message.headers.get("content-encoding"))) return "hidden";
-    return { text: textOf(message), bodyWith: (sdp) => sdp };
-  }
-  if (!type.startsWith("multipart/")) return "none";
+  const isSdp = type === SDP || (type === "" && UNTYPED_SDP.test(textOf(message)));
+  if (!isSdp && !type.startsWith("multipart/")) return "none";
+  if (!isAsItIs(message.headers.get("content-encoding"))) return "hidden";
+  if (isSdp) return { text: textOf(message), bodyWith: (sdp) => sdp };
   const text = textOf(message);
   const mentions = text.match(MENTION)?.length ?? 0;
   if (mentions === 0) return "none";
