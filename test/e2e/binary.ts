@@ -101,6 +101,8 @@ export class Running {
 }
 
 let places = 0;
+/** As many as fit into the last byte of an address. */
+const PLACES_PER_BLOCK = 31;
 
 /** A folder and four loopback addresses that no other place has. */
 export class LoopbackPlace {
@@ -112,9 +114,11 @@ export class LoopbackPlace {
   readonly #running: Running[] = [];
 
   constructor() {
+    const block = Math.floor(places / PLACES_PER_BLOCK);
+    const at = (places % PLACES_PER_BLOCK) * 8;
     places += 1;
-    const net = `127.${10 + ((process.pid >> 8) & 127)}.${process.pid & 255}`;
-    const host = (number: number): string => `${net}.${places * 8 + number}`;
+    const net = `127.${10 + block * 32 + ((process.pid >> 8) & 31)}.${process.pid & 255}`;
+    const host = (number: number): string => `${net}.${at + number}`;
     this.outside = host(1);
     this.inside = host(2);
     this.pbx = host(3);
