@@ -10,7 +10,7 @@ packages=(
   asterisk asterisk-modules baresip-core sip-tester
   kamailio kamailio-tls-modules kamailio-extra-modules kamailio-utils-modules rtpengine-daemon rtpengine-utils
   prosody python3-slixmpp python3-nbxmpp glib-networking
-  nginx ttyd syncthing transmission-daemon chromium-headless-shell curl haproxy wrk
+  nginx ttyd syncthing chromium-headless-shell curl haproxy wrk
   ca-certificates openssl iproute2 procps nftables tcpdump socat iputils-ping strace
 )
 stamp="$suite ${packages[*]}"
