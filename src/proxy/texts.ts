@@ -59,10 +59,9 @@ function changeLine(line: HeaderLine, rules: TextRules): HeaderLine | null {
   return changed === value ? line : makeHeaderLine(line.name, changed);
 }
 
-/** SDP that no call carries says where somebody's media is, and leads nowhere. */
+/** SDP that no call carries, hidden or not, says where somebody's media is, and leads nowhere. */
 export function removeSdp(message: SipMessage): void {
-  const type = mediaTypeOf(message.headers.get("content-type") ?? "");
-  if (type !== "application/sdp" && typeof sdpPartOf(message) === "string") return;
+  if (sdpPartOf(message) === "none") return;
   message.body = new Uint8Array(0);
   message.headers.remove("content-type");
 }

@@ -32,6 +32,15 @@ for (const method of ["UPDATE", "PRACK", "ACK"]) {
   });
 }
 
+test("nor does what is hidden in a multipart body", async () => {
+  const talk = await strangeCall();
+  const part = `--b\r\nContent-Type: application/sdp\r\n\r\n${sdp(talk)}\r\n`;
+  const headers = [["Content-Type", "multipart/mixed;boundary=b"]] as const;
+  talk.phone.inDialog(talk.phoneSide, "UPDATE", { headers, body: `${part}${part}--b--\r\n` });
+  const { body } = await talk.pbx.receives("UPDATE");
+  expect(body).toBe("");
+});
+
 test("nor does its answer to what an instance asks outside any call", async () => {
   const talk = await phoneCalls(await makeEnds());
   const { phone, pbx, pbxSide, far } = talk;
