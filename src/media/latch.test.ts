@@ -94,6 +94,22 @@ test("by option any source is learnt, still after the better ones", () => {
   expect(accepted(made, "192.0.2.66", 9, 1)).toBe(0);
 });
 
+test("by option: who is named nowhere does not take over from a source that goes on", () => {
+  const made = latch({ learnsAnySource: true });
+  expect(accepted(made, NAT, 5000, 8)).toBe(8);
+  made.configure(rules({ learnsAnySource: true }), 1000);
+  accepted(made, NAT, 5000, 1, 1000);
+  expect(accepted(made, "192.0.2.66", 9, 50, 1500)).toBe(0);
+  expect(accepted(made, NAT, 5000, 1, 1900)).toBe(1);
+  expect(target(made)).toBe(`${NAT}:5000`);
+});
+
+test("by option: a stray packet of a named source that stays silent does not lock the phone out", () => {
+  const made = latch({ learnsAnySource: true });
+  accepted(made, NAT, 5000, 1);
+  expect(accepted(made, "192.0.2.66", 9, 100, 3000)).toBeGreaterThan(90);
+});
+
 test("one stray packet from behind the same NAT does not cost the phone its audio", () => {
   const made = latch();
   expect(accepted(made, NAT, 7, 1)).toBe(1);

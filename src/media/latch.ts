@@ -12,6 +12,8 @@ import type { Endpoint } from "../io/types.ts";
 
 const PACKETS_UNTIL_FINAL = 5;
 const REOPENED_MS = 3000;
+/** A source that was heard so lately goes on. */
+const GOES_ON_MS = 1000;
 const NOT_ALLOWED = 9;
 
 export type LatchRules = {
@@ -36,6 +38,7 @@ export class Latch {
   #rules: LatchRules | null = null;
   #packets = 0;
   #isSourceHeard = false;
+  #heardMs = 0;
   #reopenedUntilMs = 0;
   #challengerAddress = "";
   #challengerPort = 0;
@@ -76,8 +79,9 @@ export class Latch {
     if (rules.isHeld || (this.isFinal && !this.#isLeftBehind())) return false;
     const rank = this.#rank(address, port);
     if (rank === NOT_ALLOWED) return false;
-    if (!this.#yields(rank, nowMs) && !this.#challenges(address, port)) return false;
+    if (!this.#yields(rank, nowMs) && !this.#challenges(rank, address, port, nowMs)) return false;
     this.#take(address, port, rank === 0);
+    this.#heardMs = nowMs;
     return true;
   }
 
@@ -111,6 +115,7 @@ export class Latch {
 
   #confirm(nowMs: number): void {
     this.#isSourceHeard = true;
+    this.#heardMs = nowMs;
     this.#packets++;
     if (this.#rules?.isHeld === true) return;
     const isReopened = this.#reopenedUntilMs !== 0;
@@ -133,9 +138,12 @@ export class Latch {
 
   /**
    * A source of the same rank, heard beside one that is not final yet. Whichever sends 5 packets
-   * first wins, so that one stray packet before the phone's own cannot cost the call its audio.
+   * first wins, so that one stray packet before the phone's own cannot cost the call its audio. One of a
+   * worse rank only when the source is silent.
    */
-  #challenges(address: string, port: number): boolean {
+  #challenges(rank: number, address: string, port: number, nowMs: number): boolean {
+    const isWorse = rank > this.#rank(this.sourceAddress, this.sourcePort);
+    if (isWorse && Math.abs(nowMs - this.#heardMs) < GOES_ON_MS) return false;
     if (port === this.#challengerPort && address === this.#challengerAddress) {
       return ++this.#challengerPackets >= PACKETS_UNTIL_FINAL;
     }
