@@ -104,6 +104,11 @@ class Pool implements HttpPool {
     this.#agent = new PoolAgent(o, true);
   }
 
+  get isFull(): boolean {
+    const waiting = Object.values(this.#agent.requests);
+    return waiting.reduce((sum, some) => sum + (some?.length ?? 0), 0) >= this.#o.connections;
+  }
+
   request(asked: HttpClientRequest): HttpClientExchange<HttpClientResponse> {
     return this.#send<HttpClientResponse>(asked, (message) => responseOf(message));
   }

@@ -15,8 +15,8 @@ import { isSameServer, serverTlsOptions } from "./tls-options.ts";
 import { listenError } from "./udp.ts";
 
 const LOOK_MS = 500;
-/** A client that pipelines more is cut off: it is none that we know. */
-const PIPELINED = 16;
+/** Who pipelines more is cut off: it is no client that we know, and each waits in memory (11 KB) for its turn. */
+const PIPELINED = 4;
 
 class HttpServer {
   readonly #o: HttpListenOptions;

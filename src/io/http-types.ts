@@ -107,7 +107,7 @@ export type HttpPoolOptions = {
     readonly caPem: string | null;
   };
   readonly connectTimeoutMs: number;
-  /** Requests that wait beyond these connections wait for one of them. */
+  /** Requests beyond these connections wait for one of them. */
   readonly connections: number;
 };
 
@@ -139,6 +139,8 @@ export type HttpClientExchange<T> = {
 
 /** Connections to one instance, kept open between requests. */
 export type HttpPool = {
+  /** As many requests wait as there may be connections: a further one would only use memory. */
+  readonly isFull: boolean;
   request(request: HttpClientRequest): HttpClientExchange<HttpClientResponse>;
   upgrade(request: HttpClientRequest): HttpClientExchange<HttpUpgraded>;
   /** Ends what is idle; requests under way go on. */

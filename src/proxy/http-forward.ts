@@ -27,6 +27,15 @@ export type ForwardOptions = {
   count(reason: string): void;
 };
 
+/** No answer, too many that wait for one, none in time. */
+type Failure = 502 | 503 | 504;
+
+const COUNTED: Readonly<Record<Failure, string>> = {
+  502: "http-instance-down",
+  503: "http-instance-busy",
+  504: "http-instance-slow",
+};
+
 /** What is asked of the instance, and what its answer looks like outside. */
 export type Forwarded = {
   readonly at: InsideUrl;
@@ -35,7 +44,7 @@ export type Forwarded = {
   readonly headers: readonly string[];
   response(head: HttpResponseHead): HttpResponseHead;
   /** Answers with a page. */
-  fail(status: 502 | 504, reason: string): void;
+  fail(status: Failure, reason: string): void;
 };
 
 export class HttpForward {
@@ -66,6 +75,7 @@ export class HttpForward {
     const pool = this.#o.inside.poolFor(asked.at);
     const go = (one: HttpPool | null): void => {
       if (one === null) this.#fail(asked, 502, "its name cannot be resolved or has no route");
+      else if (one.isFull) this.#fail(asked, 503, "as many wait for it as may");
       else use(one);
     };
     if (pool instanceof Promise) void pool.then(go);
@@ -156,8 +166,8 @@ export class HttpForward {
     this.#fail(asked, isLate ? 504 : 502, isLate ? "no answer in time" : error.message);
   }
 
-  #fail(asked: Forwarded, status: 502 | 504, reason: string): void {
-    this.#o.count(status === 504 ? "http-instance-slow" : "http-instance-down");
+  #fail(asked: Forwarded, status: Failure, reason: string): void {
+    this.#o.count(COUNTED[status]);
     asked.fail(status, reason);
   }
 }

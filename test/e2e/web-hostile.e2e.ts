@@ -94,6 +94,19 @@ test("a client that leaves while it pipelines leaves nothing open", async () => 
   await nobody();
 });
 
+test("who asks while as many wait as may is told so at once, and other instances are as quick as ever", async () => {
+  const place = new WebPlace();
+  await place.start({ limits: { httpInstanceConnections: 2 } });
+  place.answer = (request, response) => void (request.url === "/now" && response.end("now"));
+  const get = `GET /mycompany/never HTTP/1.1\r\nHost: ${FQDN}\r\n\r\n`;
+  const client = await place.connects();
+  client.writes(get.repeat(4));
+  const answers = await Promise.all([1, 2, 3, 4, 5].map(() => place.asks("/mycompany/now")));
+  expect(answers.map(statusOf)).toEqual([503, 503, 503, 503, 503]);
+  expect(statusOf(await place.asks("/other/now"))).toBe(200);
+  expect(await place.at.status()).toMatchObject({ drops: { "http-instance-busy": 5 } });
+});
+
 test("what a new configuration would not let begin ends; what it still lets goes on", async () => {
   const place = new WebPlace();
   const { reload } = await place.start();
