@@ -1,6 +1,6 @@
 /**
  * Tries an instance from here and now, as the Test button of the pages: does SIP answer an OPTIONS request,
- * does its web server take a connection, what does its XMPP server offer. Nothing of it is kept.
+ * does its web server take a connection (and show a certificate that will do), what does its XMPP server offer. Nothing of it is kept.
  */
 import type { InstanceConfig } from "../config/config.ts";
 import type { Connection, World } from "../io/types.ts";
@@ -72,7 +72,8 @@ async function trySip(world: World, instance: InstanceConfig): Promise<null> {
   return null;
 }
 
-async function tryUrl(world: World, text: string): Promise<null> {
+/** By HTTPS the certificate is looked at as the proxies do, with what is set for the web. */
+async function tryUrl(world: World, text: string, web: InstanceConfig["web"]): Promise<null> {
   const url = new URL(text);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const [remote] = (await world.resolve(host)).addresses;
@@ -85,6 +86,9 @@ async function tryUrl(world: World, text: string): Promise<null> {
     remote: { address: remote, port },
     timeoutMs: PATIENCE_MS,
     events: { data: () => undefined, closed: () => undefined },
+    ...(url.protocol === "https:"
+      ? { tls: { serverName: host, verify: web.verifyTls, caPem: web.caPem } }
+      : {}),
   });
   connection.destroy();
   return null;
@@ -118,8 +122,8 @@ export async function reachInstance(
   };
   return Promise.all([
     attempt("sip", (one) => trySip(world, one)),
-    attempt("web", ({ web }) => tryUrl(world, web.url)),
-    attempt("provisioning", ({ provisioning }) => tryUrl(world, provisioning.url)),
+    attempt("web", ({ web }) => tryUrl(world, web.url, web)),
+    attempt("provisioning", ({ provisioning, web }) => tryUrl(world, provisioning.url, web)),
     attempt("xmpp", (one) => reachXmpp(world, one)),
   ]);
 }

@@ -195,6 +195,8 @@ describe("what the check says", () => {
       "pbx: unter 10.0.3.150:5060 läuft kein Dienst (Verbindung abgelehnt)",
     );
     expect(problemText("de", "pbx: no answer to OPTIONS")).toBe("pbx: keine Antwort auf OPTIONS");
+    const ssl = "error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER";
+    expect(problemText("en", ssl)).toBe("it speaks no TLS there");
     expect(problemText("de", "it refuses this domain")).toStartWith("weist diese Domain ab");
   });
 });
