@@ -8,6 +8,7 @@ import type { ProxyConfig } from "../config/config.ts";
 import { sourceOf } from "../config/source.ts";
 import { errorPage } from "../http/error-page.ts";
 import { requestHeaders, responseHeaders } from "../http/headers.ts";
+import { rewriteValue } from "../http/rewrite.ts";
 import type { HttpExchange, HttpListener, HttpResponseHead } from "../io/http-types.ts";
 import type { Clock, Endpoint, Identity, Log } from "../io/types.ts";
 import { ProvisioningTokens } from "../provisioning/token.ts";
@@ -209,9 +210,17 @@ type Sides = Pick<FoundPhone, "outside" | "inside"> & {
 
 /** As the phone may see it: what points into its own part points there by its own path. */
 function outward(head: HttpResponseHead, sides: Sides): HttpResponseHead {
-  const rewrite = (name: string, value: string): string =>
-    name === "location" || name === "content-location" ? outwardUrl(value, sides) : value;
+  const rewrite = (name: string, value: string): string => {
+    if (name === "set-cookie") return outwardCookie(value, sides);
+    return name === "location" || name === "content-location" ? outwardUrl(value, sides) : value;
+  };
   return { ...head, headers: responseHeaders(head.headers, rewrite) };
+}
+
+/** A cookie is for all ports of a host, those of management included: it stays with the phone's own path. */
+function outwardCookie(value: string, { outside, inside, origin, base }: Sides): string {
+  const place = { prefix: outside, base: base + inside, isStripped: true, isTop: true };
+  return rewriteValue("set-cookie", value, { ...place, origin, inside: origin });
 }
 
 /** No address of the inside is told, wherever else it points. */

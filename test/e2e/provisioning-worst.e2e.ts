@@ -38,6 +38,20 @@ describe("an instance", () => {
     }
   });
 
+  test("its cookies stay with the phone's own path: all ports of the host share them", async () => {
+    const { server, ask } = await ends();
+    const cookies: Record<string, string> = {
+      "a=1": `a=1; Path=/p/${TOKEN}/`,
+      "a=1; Path=/; Domain=example.com": `a=1; Path=/p/${TOKEN}/`,
+      [`a=1; Path=${PLAIN}/fw`]: `a=1; Path=/p/${TOKEN}/fw`,
+    };
+    for (const [inside, outside] of Object.entries(cookies)) {
+      server.answer = (_, response) => void response.writeHead(200, { "Set-Cookie": inside }).end();
+      const { headers } = await ask(`/p/${TOKEN}`);
+      expect(headers["set-cookie"]).toEqual([outside]);
+    }
+  });
+
   test("one that is taken away by a reload ends the transfers of its phones, others go on", async () => {
     const all = await ends({ phoneProvisioning: "https" }, [
       { name: "other", address: "127.0.0.9", provisioning: { url: "http://127.0.0.9" } },
