@@ -77,6 +77,15 @@ test("a chunked body stays one; IPv6 is quoted; without a prefix there is no lin
   expect(headerValue(sent, "x-forwarded-prefix")).toBeNull();
 });
 
+test("who would sign in a whole connection, which is not his alone, cannot", () => {
+  const basic = ["Authorization", "Basic TlRMTQ=="];
+  const asked = ["Authorization", "NTLM TlRMTVNTUAAB", "authorization", "Negotiate YII=", ...basic];
+  expect(requestHeaders(asked, client, null)).toEqual(["Host", "h.test", ...basic, ...added]);
+  const offered = ["WWW-Authenticate", 'Basic realm="NTLM"'];
+  const more = ["WWW-Authenticate", "Negotiate", "www-authenticate", "NTLM"];
+  expect(responseHeaders([...more, ...offered], (_, value) => value)).toEqual(offered);
+});
+
 test("a change of protocol has its two lines, and no other of Connection", () => {
   const headers = [
     "Connection",

@@ -51,6 +51,12 @@ const OF_ORIGIN = new Set([
   "report-to",
 ]);
 
+/**
+ * They sign in a connection, not a request (RFC 4559 §6), and ours to the instance are used by all clients: the
+ * next one would be signed in as the last.
+ */
+const OF_CONNECTION = /^\s*(?:ntlm|negotiate)(?![a-z0-9])/i;
+
 export type ClientSide = {
   /** As sockets write it. */
   readonly address: string;
@@ -84,7 +90,9 @@ export function requestHeaders(
     if (lower === "transfer-encoding") out.push(name, "chunked");
     // CGI makes no difference between "_" or "." and "-".
     if (HOP_BY_HOP.has(lower) || OURS.test(lower.replace(NO_LETTER, "-"))) continue;
-    out.push(name, headers[at + 1]!);
+    const value = headers[at + 1]!;
+    if (lower === "authorization" && OF_CONNECTION.test(value)) continue;
+    out.push(name, value);
   }
   return [...out, ...forwarding(client)];
 }
@@ -109,6 +117,7 @@ export function responseHeaders(
   for (let at = 0; at < headers.length; at += 2) {
     const lower = headers[at]!.toLowerCase();
     if (HOP_BY_HOP.has(lower) || OF_ORIGIN.has(lower) || named.has(lower)) continue;
+    if (lower === "www-authenticate" && OF_CONNECTION.test(headers[at + 1]!)) continue;
     const value = rewrite(lower, headers[at + 1]!);
     if (value !== null) out.push(headers[at]!, value);
   }
