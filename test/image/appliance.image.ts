@@ -13,6 +13,13 @@ import { AdminClient, eventually } from "./admin-client.ts";
 import { callsThrough, openTelephoneSystem } from "./call.ts";
 import { serveDhcp } from "./dhcp.ts";
 import { Machine } from "./machine.ts";
+import {
+  type Customer,
+  fetchesConfiguration,
+  Inside,
+  opensPage,
+  signsInToChat,
+} from "./services.ts";
 
 const ETH0 = "10.77.0.77";
 const LAN = "10.5.6.100";
@@ -23,17 +30,20 @@ const admin = new AdminClient(ETH0);
 let machine: Machine;
 let dhcp: Socket;
 let system: TelephoneSystem;
+let inside: Inside;
 
 beforeAll(async () => {
   const [server, broadcast, netmask] = ["10.77.0.1", "10.77.0.255", "255.255.255.0"];
   dhcp = await serveDhcp({ server, broadcast, netmask, address: ETH0 });
   system = await openTelephoneSystem("mycompany", "10.77.0.10");
+  inside = await Inside.open(system.options.address);
   machine = await Machine.create(folder, process.env["PEQUOD_IMAGE_FILE"] ?? "");
   await machine.boots();
 });
 
 afterAll(async () => {
   await machine.close();
+  inside.close();
   system.close();
   dhcp.close();
   rmSync(folder, { recursive: true });
@@ -59,9 +69,6 @@ const lanProxy = (address: string) => ({
     netmask: "255.255.255.0",
     gateway: "10.5.6.254",
   },
-  phoneProvisioning: "off",
-  allowXmpp: false,
-  manageInstances: "off",
 });
 
 /** What must be the same after a reboot. */
@@ -85,7 +92,7 @@ const firewallInput = (lan: string) => `table inet pequod {
 		iifname "eth0" fib daddr . iif type local tcp dport 8443 accept
 		iifname "eth0" fib daddr . iif type local tcp dport 5061 accept
 		iifname "eth0" fib daddr . iif type local udp dport 30000-35000 accept
-		iifname "eth1" ip daddr ${lan} tcp dport 5061 accept
+		iifname "eth1" ip daddr ${lan} tcp dport { 80, 443, 5061, 5222, 8884 } accept
 		iifname "eth1" ip daddr ${lan} udp dport 30000-35000 accept
 		iifname "eth0" ip saddr @instances4-dmz tcp dport { 15060, 15061 } accept
 		iifname "eth0" ip saddr @instances4-dmz udp dport 15060 accept
@@ -192,9 +199,28 @@ test("a call goes through each proxy, in its zone also from behind the gateway",
   expect(await callsThrough(LAN, "198.51.100.7", system)).toBe(ETH0);
 });
 
+test("phones are provisioned, pages and REST open, a chat client signs in, from behind the gateway too", async () => {
+  const { certificatePem, fqdn } = await admin.does("GET", "proxies/lan?state=active");
+  const mac = "00:04:13:aa:bb:cc";
+  const asked = await admin.asks("GET", `provisioning-urls?instance=mycompany&mac=${mac}`);
+  const urls = [asked.body].flat().flatMap((one) => (one?.["urls"] as string[] | undefined) ?? []);
+  expect(urls).toEqual([expect.stringMatching(/^https:\/\/lan\.example\.com:8884\/p\/[\w-]+$/)]);
+  for (const from of ["10.5.6.20", "198.51.100.7"]) {
+    const who: Customer = { proxy: LAN, from, fqdn: String(fqdn), ca: String(certificatePem) };
+    const path = "/p/mycompany/000413AABBCC";
+    expect(await fetchesConfiguration(who, urls[0]!)).toBe(`configuration of ${path}\n`);
+    expect(await opensPage(who, "/mycompany/a?b")).toBe("200 configuration of /a?b\n");
+    expect(await opensPage(who, "/mycompany/services/x")).toBe(
+      "200 configuration of /services/x\n",
+    );
+    await signsInToChat(who, "mycompany", inside);
+  }
+});
+
 test("nothing of the admin is reachable in the zone, nothing of one zone in the other", async () => {
-  const open = await openPorts(LAN, [22, 53, 5060, 5061, 5355, 8443, 15062]);
-  expect(open).toEqual([5061]);
+  const asked = [22, 53, 80, 443, 5060, 5061, 5222, 5355, 8443, 8880, 8884, 15062];
+  expect(await openPorts(LAN, asked)).toEqual([80, 443, 5061, 5222, 8884]);
+  expect(await openPorts(ETH0, [80, 443, 5060, 5222, 8880, 8884])).toEqual([]);
 });
 
 test("an apply that nobody confirms comes back by itself, and is told", async () => {
