@@ -96,6 +96,7 @@ describe("the first features of an instance", () => {
     expect(answer(["SSH-2.0-OpenSSH_9.9\r\n"])?.kind).toBe("broken");
     expect(answer(["<html>"])?.kind).toBe("broken");
     expect(answer([OPENING, `<stream:features>${"<a/>".repeat(20_000)}`])?.kind).toBe("broken");
+    expect(answer([OPENING, `<stream:features>${"<a>".repeat(20)}`])?.kind).toBe("broken");
   });
 });
 

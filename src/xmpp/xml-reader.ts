@@ -31,6 +31,12 @@ export type Token =
   | { readonly kind: "text"; readonly depth: number; readonly text: string }
   | { readonly kind: "broken"; readonly condition: StreamErrorCondition };
 
+/**
+ * Openings and features have a few levels. The parser looks for each name's namespace through all that are open:
+ * twenty thousand of them took seconds.
+ */
+const DEEPEST = 16;
+
 const OPEN = 0x3c;
 const CLOSE = 0x3e;
 
@@ -112,6 +118,7 @@ export class XmlReader {
   }
 
   #start(tag: SaxesTagNS): void {
+    if (this.#depth >= DEEPEST) return this.#break("policy-violation");
     const attributes = Object.values(tag.attributes).filter(({ prefix }) => prefix === "");
     this.#tell({
       kind: "start",
