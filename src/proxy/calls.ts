@@ -61,6 +61,8 @@ type NewCall = Pick<
 /** Of one instance; an INVITE that still rings counts as one dialog. */
 export type CallFigures = { readonly sessions: number; readonly dialogs: number };
 
+const CHALLENGED = /^not-established-40[17]$/;
+
 export class Calls {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -255,7 +257,10 @@ export class Calls {
     this.#changed(call);
     const figures = report === null ? {} : logFieldsOf(report);
     const { instance, callId } = call;
-    this.#log.info("call-ended", { instance, callId, reason, ...figures });
+    const fields = { instance, callId, reason, ...figures };
+    // Each call of most phones begins with a challenge, and nobody has to read of that at night.
+    if (CHALLENGED.test(reason)) this.#log.debug("call-ended", fields);
+    else this.#log.info("call-ended", fields);
   }
 
   /** Forgets dialogs that nobody has touched for a day. */

@@ -43,6 +43,8 @@ test("a challenge and a redirection are passed on as they are", async () => {
     expect(answer.header(header)).toBe(value);
     phone.acknowledges(sent, answer);
   }
+  const ended = place.log.filter(({ event }) => event === "call-ended");
+  expect(ended.map(({ level }) => level)).toEqual(["debug", "debug", "info"]);
   await place.expectNothingLeft();
 });
 

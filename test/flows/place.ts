@@ -50,7 +50,11 @@ export type PlaceOptions = {
   readonly state?: StateStore;
 };
 
-export type LogLine = { readonly event: string; readonly fields: LogFields };
+export type LogLine = {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly event: string;
+  readonly fields: LogFields;
+};
 
 /** Without OPTIONS of our own between those of the conversation, unless a test wants them. */
 function unasked(instance: Document): Document {
@@ -108,13 +112,15 @@ export function memoryJournal(files: Map<string, string>, name: string): Journal
 }
 
 function recordingLog(lines: LogLine[], always: LogFields = {}): Log {
-  const write = (event: string, fields: LogFields = {}): void =>
-    void lines.push({ event, fields: { ...always, ...fields } });
+  const at =
+    (level: LogLine["level"]) =>
+    (event: string, fields: LogFields = {}): void =>
+      void lines.push({ level, event, fields: { ...always, ...fields } });
   return {
-    debug: write,
-    info: write,
-    warn: write,
-    error: write,
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
     with: (fields) => recordingLog(lines, { ...always, ...fields }),
   };
 }
