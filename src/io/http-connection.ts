@@ -9,6 +9,11 @@ import type { HttpServerLimits } from "./http-types.ts";
 import { endpointOf } from "./streams.ts";
 import type { Endpoint } from "./types.ts";
 
+/** Each piece of a body costs some microseconds, however small: a line full of single bytes stops all else. */
+const PIECES = 1024;
+const PIECE_BYTES = 32;
+const PIECES_MS = 1000;
+
 export class HttpConnection {
   readonly remote: Endpoint;
   readonly socket: net.Socket;
@@ -26,6 +31,9 @@ export class HttpConnection {
   #bodyAtMs = 0;
   #idleSinceMs: number;
   #hasBegun: boolean;
+  #pieces = 0;
+  #pieceBytes = 0;
+  #piecesSinceMs = 0;
   #readBytes = 0;
   #writtenBytes = 0;
   #movedAtMs: number;
@@ -60,6 +68,20 @@ export class HttpConnection {
     this.#hasBegun = this.#reading !== null && !this.#reading.complete;
     this.#idleSinceMs = nowMs;
     this.#readBytes = this.socket.bytesRead;
+  }
+
+  /** A piece of a body; false = too many small ones came too soon. */
+  takes(lengthBytes: number): boolean {
+    this.#pieces += 1;
+    this.#pieceBytes += lengthBytes;
+    if (this.#pieces < PIECES) return true;
+    const nowMs = Date.now();
+    const isGood =
+      this.#pieceBytes >= PIECES * PIECE_BYTES || nowMs - this.#piecesSinceMs >= PIECES_MS;
+    this.#pieces = 0;
+    this.#pieceBytes = 0;
+    this.#piecesSinceMs = nowMs;
+    return isGood;
   }
 
   /** Node tells of a body that breaks off only until its answer is complete. */

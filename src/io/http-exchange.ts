@@ -34,6 +34,8 @@ type ExchangeParts = {
   readonly hasBody: boolean;
   /** The client waits for 100 Continue. */
   expectsContinue: boolean;
+  /** Its body comes in pieces that are too small. */
+  crumbles(): void;
 };
 
 export function exchangeOf(o: ExchangeParts): HttpExchange {
@@ -43,6 +45,9 @@ export function exchangeOf(o: ExchangeParts): HttpExchange {
     hasBody: o.hasBody,
     readBody(): Readable {
       if (o.expectsContinue) response.writeContinue();
+      request.on("data", ({ length }: Uint8Array) => {
+        if (!connection.takes(length)) o.crumbles();
+      });
       return request;
     },
     respond(head): Writable {

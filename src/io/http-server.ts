@@ -135,8 +135,9 @@ class HttpServer {
     if (problem !== null) return this.#refuse(socket, problem);
     if (connection.open > PIPELINED) return this.#drop(socket, "http-pipelined");
     if (this.#isClosed) response.shouldKeepAlive = false;
+    const crumbles = (): void => this.#drop(socket, "http-tiny-chunks");
     const parts = { connection, request, response, hasBody: hasBody(request), expectsContinue };
-    this.#o.request(exchangeOf(parts));
+    this.#o.request(exchangeOf({ ...parts, crumbles }));
   }
 
   #upgrade(request: IncomingMessage, socket: net.Socket, first: Buffer): void {
@@ -173,6 +174,7 @@ class HttpServer {
   }
 
   #drop(socket: net.Socket, reason: string): void {
+    if (socket.destroyed) return;
     if (reason !== "") this.#o.count(reason);
     socket.destroy();
   }

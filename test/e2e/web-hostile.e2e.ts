@@ -94,6 +94,21 @@ test("a client that leaves while it pipelines leaves nothing open", async () => 
   await nobody();
 });
 
+test("a body of single bytes is cut off; one of greater pieces is not", async () => {
+  const place = new WebPlace();
+  await place.start();
+  place.answer = (request, response) => void request.resume().on("end", () => response.end("all"));
+  const head = `POST /mycompany/x HTTP/1.1\r\nHost: ${FQDN}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const flood = await place.connects();
+  flood.writes(head + "1\r\na\r\n".repeat(5000));
+  expect(await flood.hearsEnd()).toBe("");
+  const big = `64\r\n${"a".repeat(100)}\r\n`.repeat(5000);
+  const honest = await place.connects();
+  honest.writes(`${head}${big}0\r\n\r\n`);
+  await honest.hears("all");
+  expect(await place.at.status()).toMatchObject({ drops: { "http-tiny-chunks": 1 } });
+});
+
 test("who asks while as many wait as may is told so at once, and other instances are as quick as ever", async () => {
   const place = new WebPlace();
   await place.start({ limits: { httpInstanceConnections: 2 } });
