@@ -71,9 +71,9 @@ const lanProxy = (address: string) => ({
   },
 });
 
-/** What must be the same after a reboot. */
+/** What must be the same after a reboot; a copy that is being made (.new) is not there yet. */
 const KEPT =
-  "cd /var/lib/pequod && find config/active.json admin proxies -type f | sort | xargs sha256sum; cat /etc/machine-id";
+  "cd /var/lib/pequod && find config/active.json admin proxies -type f ! -name '*.new' | sort | xargs sha256sum; cat /etc/machine-id";
 
 /** What may come in, as the kernel has it: the operator and DHCP, phones by zone, instances inside. */
 const firewallInput = (lan: string) => `table inet pequod {
