@@ -112,19 +112,18 @@ async function watch(pids: readonly number[], begin: number): Promise<Sample[]> 
   }
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
-/** Of one process: the warm time's first fifth beside its last. */
+/**
+ * Of one process: the least of the first third of the warm time beside the least of the last. What is above the
+ * least is garbage that has not been collected yet, and comes and goes by a tenth.
+ */
 function growth(samples: readonly Sample[], process: number): number {
   const warm = samples.filter(({ second }) => second >= WARM_SECONDS);
-  const part = Math.max(1, Math.floor(warm.length / 5));
-  const at = (some: readonly Sample[]) => median(some.map(({ mib }) => mib[process] ?? 0));
-  const [first, last] = [at(warm.slice(0, part)), at(warm.slice(-part))];
-  console.log(
-    `process ${process}: ${first.toFixed(1)} MiB when warm, ${last.toFixed(1)} at the end`,
-  );
+  const part = Math.max(1, Math.floor(warm.length / 3));
+  const least = (some: readonly Sample[]) => Math.min(...some.map(({ mib }) => mib[process] ?? 0));
+  const [first, last] = [least(warm.slice(0, part)), least(warm.slice(-part))];
+  const curve = samples.filter((_, at) => at % 6 === 5).map(({ mib }) => mib[process]?.toFixed(0));
+  console.log(`process ${process}: MiB each ${6 * SAMPLE_SECONDS} s: ${curve.join(" ")}`);
+  console.log(`process ${process}: at least ${first.toFixed(1)} MiB, then ${last.toFixed(1)}`);
   return last / first - 1;
 }
 
