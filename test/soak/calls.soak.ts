@@ -12,8 +12,11 @@ import type { Heard } from "./soak-port.ts";
 
 const MINUTES = Number(process.env["PEQUOD_SOAK_MINUTES"] ?? 30);
 const SECONDS = MINUTES * 60;
-/** By then the engine has compiled and laid out what it will; runs of less than some minutes prove little. */
-const WARM_SECONDS = Math.min(SECONDS / 2, Math.max(90, SECONDS / 5));
+/**
+ * By then the engine has compiled and laid out what it will, and the history of calls is full; runs of less than
+ * ten minutes prove little.
+ */
+const WARM_SECONDS = Math.min(SECONDS / 2, Math.max(300, SECONDS / 5));
 const SAMPLE_SECONDS = 5;
 const FRAME_MS = 20;
 const GROWTH = 0.1;
