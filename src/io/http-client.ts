@@ -4,9 +4,8 @@
  * connection.
  */
 import http, { type ClientRequest, type ClientRequestArgs, type IncomingMessage } from "node:http";
-import net from "node:net";
+import type net from "node:net";
 import type { Duplex } from "node:stream";
-import tls from "node:tls";
 import {
   HttpClientError,
   type HttpClientExchange,
@@ -17,7 +16,7 @@ import {
   type HttpResponseHead,
   type HttpUpgraded,
 } from "./http-types.ts";
-import { keepAlive } from "./streams.ts";
+import { keepAlive, startConnecting } from "./streams.ts";
 
 /** Shorter than servers keep theirs (Apache and node 5 s): a request into a closing connection is lost. */
 const IDLE_MS = 4000;
@@ -46,7 +45,7 @@ class PoolAgent extends http.Agent {
 
   override createConnection(): Duplex {
     const { connectTimeoutMs } = this.#pool;
-    const socket = this.#connect();
+    const socket = startConnecting(this.#pool);
     const late = setTimeout(
       () => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
       connectTimeoutMs,
@@ -58,20 +57,6 @@ class PoolAgent extends http.Agent {
     });
     socket.once("close", () => clearTimeout(late));
     return socket;
-  }
-
-  #connect(): net.Socket {
-    const { local, remote } = this.#pool;
-    const to = { host: remote.address, port: remote.port, localAddress: local.address };
-    if (this.#pool.tls === undefined) return net.connect(to);
-    const { serverName, verify, caPem } = this.#pool.tls;
-    return tls.connect({
-      ...to,
-      ...(net.isIP(serverName) === 0 ? { servername: serverName } : {}),
-      rejectUnauthorized: verify,
-      minVersion: "TLSv1.2",
-      ...(caPem === null ? {} : { ca: caPem }),
-    });
   }
 }
 

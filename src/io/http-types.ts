@@ -3,7 +3,7 @@
  * nothing put right. Bodies are streams, which hold back whoever is faster. Types only.
  */
 import type { Duplex, Readable, Writable } from "node:stream";
-import type { Endpoint, Identity, StreamListener } from "./types.ts";
+import type { ConnectTo, Endpoint, Identity, StreamListener } from "./types.ts";
 
 /** Name, value, name, value ... in their order and case, one character a byte (latin1). */
 export type RawHeaders = readonly string[];
@@ -97,15 +97,8 @@ export type HttpListener = StreamListener & {
 /** Rejects with ListenError. */
 export type ListenHttp = (options: HttpListenOptions) => Promise<HttpListener>;
 
-export type HttpPoolOptions = {
-  readonly local: { readonly address: string };
-  readonly remote: Endpoint;
-  /** Present = HTTPS. `serverName` is checked against the certificate when `verify` is true. */
-  readonly tls?: {
-    readonly serverName: string;
-    readonly verify: boolean;
-    readonly caPem: string | null;
-  };
+/** With `tls` HTTPS is spoken. */
+export type HttpPoolOptions = ConnectTo & {
   readonly connectTimeoutMs: number;
   /** Requests beyond these connections wait for one of them. */
   readonly connections: number;

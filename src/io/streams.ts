@@ -10,6 +10,7 @@ import type {
   Connection,
   ConnectionEvents,
   ConnectStreamOptions,
+  ConnectTo,
   Endpoint,
   ListenStreamOptions,
   StreamListener,
@@ -142,7 +143,8 @@ export async function listenStream(options: ListenStreamOptions): Promise<Stream
   };
 }
 
-function startConnecting(options: ConnectStreamOptions): net.Socket {
+/** Begins; with `tls` it stands at `secureConnect`, else at `connect`. */
+export function startConnecting(options: ConnectTo): net.Socket {
   const to = {
     host: options.remote.address,
     port: options.remote.port,

@@ -91,7 +91,8 @@ export type ListenStreamOptions = {
 
 export type ListenStream = (options: ListenStreamOptions) => Promise<StreamListener>;
 
-export type ConnectStreamOptions = {
+/** Where a connection goes, and from which address of ours. */
+export type ConnectTo = {
   readonly local: { readonly address: string };
   readonly remote: Endpoint;
   /** Present = TLS. `serverName` is checked against the certificate when `verify` is true. */
@@ -100,6 +101,9 @@ export type ConnectStreamOptions = {
     readonly verify: boolean;
     readonly caPem: string | null;
   };
+};
+
+export type ConnectStreamOptions = ConnectTo & {
   readonly timeoutMs: number;
   /** IP_TOS byte, as of DatagramOptions. */
   readonly trafficClass?: number;
