@@ -6,7 +6,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import { setReceiveBuffer } from "./socket-options.ts";
-import { endpointOf, keepAlive } from "./streams.ts";
+import { endpointOf, keepAlive, listening } from "./streams.ts";
 import { isSameServer, serverTlsOptions } from "./tls-options.ts";
 import type {
   ByteStream,
@@ -148,7 +148,9 @@ export async function listenByteStreams(o: ListenByteStreamsOptions): Promise<St
       o.accept(new SocketStream(socket, upgrade, o.handshakeTimeoutMs));
     } else socket.destroy();
   });
-  const local = await listening(server, o.local);
+  const local = await listening(server, o.local).catch((error) => {
+    throw listenError(error, "TCP", o.local);
+  });
   return {
     local,
     setIdentity(next) {
@@ -159,24 +161,6 @@ export async function listenByteStreams(o: ListenByteStreamsOptions): Promise<St
     },
     close: () => void server.close(),
   };
-}
-
-async function listening(server: net.Server, at: Endpoint): Promise<Endpoint> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host: at.address, port: at.port, backlog: 1024 }, () => {
-        server.off("error", reject);
-        server.on("error", () => {}); // an accept() that failed (EMFILE): the listener lives on
-        resolve();
-      });
-    });
-  } catch (error) {
-    throw listenError(error, "TCP", at);
-  }
-  const bound = server.address();
-  const port = bound !== null && typeof bound === "object" ? bound.port : at.port;
-  return { address: at.address, port };
 }
 
 /** The certificate is for one of these names, whichever the operator of the far end has chosen. */

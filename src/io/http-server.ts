@@ -10,11 +10,13 @@ import { HttpConnection } from "./http-connection.ts";
 import { exchangeOf, headBytes, upgradeOf } from "./http-exchange.ts";
 import { framingProblem, hasBody, type Refusal } from "./http-framing.ts";
 import type { HttpListener, HttpListenOptions } from "./http-types.ts";
-import { endpointOf, keepAlive } from "./streams.ts";
+import { endpointOf, keepAlive, listening } from "./streams.ts";
 import { isSameServer, serverTlsOptions } from "./tls-options.ts";
+import type { Endpoint } from "./types.ts";
 import { listenError } from "./udp.ts";
 
 const LOOK_MS = 500;
+const COLLECT_BYTES = 16 << 20;
 /** Who pipelines more is cut off: it is no client that we know, and each waits in memory (11 KB) for its turn. */
 const PIPELINED = 4;
 
@@ -24,6 +26,7 @@ class HttpServer {
   readonly #connections = new Map<net.Socket, HttpConnection>();
   readonly #front: net.Server;
   #look: NodeJS.Timeout | null = null;
+  #movedBytes = 0;
   #isClosed = false;
   pending = 0;
 
@@ -182,10 +185,15 @@ class HttpServer {
   #lookAtAll(): void {
     const now = Date.now();
     const limits = this.#o.limits();
+    let moved = 0;
     for (const connection of this.#connections.values()) {
       const reason = connection.overdue(now, limits);
       if (reason !== null) this.#drop(connection.socket, reason);
+      moved += connection.socket.bytesRead + connection.socket.bytesWritten;
     }
+    // The collector sees small objects, not the large pieces behind them: a fast transfer would pile them up.
+    if (moved - this.#movedBytes > COLLECT_BYTES) Bun.gc(false);
+    this.#movedBytes = moved;
     if (this.#connections.size > 0 || this.#look === null) return;
     clearInterval(this.#look);
     this.#look = null;
@@ -200,36 +208,21 @@ function writeLatin1(socket: net.Socket): void {
   Object.assign(socket, { write: writeBytes });
 }
 
-function listening(
-  front: net.Server,
-  { address, port }: HttpListenOptions["local"],
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    front.once("error", reject);
-    front.listen({ host: address, port, backlog: 1024 }, () => {
-      front.off("error", reject);
-      front.on("error", () => {}); // an accept() that failed (EMFILE): the listener lives on
-      resolve();
-    });
-  });
-}
-
 /** @see ListenHttp in http-types.ts */
 export async function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
   const { local, identity, allowsTls10 } = options;
   let server: HttpServer;
+  let bound: Endpoint;
   try {
     server = new HttpServer(options);
-    await listening(server.front, local);
+    bound = await listening(server.front, local);
   } catch (error) {
     throw listenError(error, identity === undefined ? "HTTP" : "HTTPS", local);
   }
   const { front } = server;
-  const bound = front.address();
-  const port = bound !== null && typeof bound === "object" ? bound.port : local.port;
   let secure = identity === undefined ? null : serverTlsOptions(identity, allowsTls10);
   return {
-    local: { address: local.address, port },
+    local: bound,
     get pending() {
       return server.pending;
     },

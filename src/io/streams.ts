@@ -108,31 +108,36 @@ function createServer(options: ListenStreamOptions): net.Server {
   return server;
 }
 
+/** Where it listens, once it does: port 0 has become a real one. */
+export function listening(server: net.Server, { address, port }: Endpoint): Promise<Endpoint> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: address, port, backlog: 1024 }, () => {
+      server.off("error", reject);
+      server.on("error", () => {}); // an accept() that failed (EMFILE): the listener lives on
+      const bound = server.address();
+      resolve({ address, port: bound !== null && typeof bound === "object" ? bound.port : port });
+    });
+  });
+}
+
 /** @see ListenStream in types.ts */
 export async function listenStream(options: ListenStreamOptions): Promise<StreamListener> {
   const { local } = options;
   const protocol = options.identity === undefined ? "TCP" : "TLS";
   let server: net.Server;
+  let bound: Endpoint;
   try {
     server = createServer(options);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host: local.address, port: local.port, backlog: 1024 }, () => {
-        server.off("error", reject);
-        server.on("error", () => {}); // an accept() that failed (EMFILE): the listener lives on
-        resolve();
-      });
-    });
+    bound = await listening(server, local);
   } catch (error) {
     throw listenError(error, protocol, local);
   }
   mark(server, local.address, options.trafficClass);
-  const bound = server.address();
-  const port = bound !== null && typeof bound === "object" ? bound.port : local.port;
   const { identity, allowsTls10 } = options;
   let secure = identity === undefined ? null : serverTlsOptions(identity, allowsTls10);
   return {
-    local: { address: local.address, port },
+    local: bound,
     setIdentity(identity, allowsTls10) {
       const wanted = serverTlsOptions(identity, allowsTls10);
       if (!(server instanceof tls.Server) || isSameServer(secure, wanted)) return;
